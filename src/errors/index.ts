@@ -1,0 +1,2 @@
+export { Code } from "./code.ts";
+export { EtcdError } from "./error.ts";

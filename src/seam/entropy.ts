@@ -1,0 +1,4 @@
+/** Randomness that must not repeat between processes: ids, epochs, tokens. */
+export interface Entropy {
+  bytes(count: number): Buffer;
+}

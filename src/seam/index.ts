@@ -1,0 +1,5 @@
+export type { Disk, OpenFile } from "./disk.ts";
+export type { Entropy } from "./entropy.ts";
+export type { LogFields, Logger, LogLevel } from "./log.ts";
+export type { Connection, ConnectionEvents, Listener, PeerInfo } from "./net.ts";
+export type { Clock, Timer, Timers } from "./time.ts";

@@ -1,0 +1,260 @@
+/**
+ * The hot messages as plain objects. Field names follow etcd's .proto files in camelCase.
+ *
+ * Units and shapes: keys are one-byte strings (base/latin1), values are Buffers, revisions, indexes
+ * and terms are numbers, lease, member and cluster ids are bigint (0n = none). A number that a
+ * client sends beyond 2^53 is rounded; it only ever compares, and compares right.
+ *
+ * An `EncodedKeyValue` is a marshalled mvccpb.KeyValue. The store encodes a pair once, when it is
+ * written; reads, watch events and snapshots pass the bytes on as they are.
+ */
+import type { Key } from "../base/index.ts";
+
+export type EncodedKeyValue = Buffer;
+
+export interface KeyValue {
+  key: Key;
+  createRevision: number;
+  modRevision: number;
+  version: number;
+  value: Buffer;
+  lease: bigint;
+}
+
+export interface ResponseHeader {
+  clusterId: bigint;
+  memberId: bigint;
+  revision: number;
+  raftTerm: number;
+}
+
+export const SortOrder = { NONE: 0, ASCEND: 1, DESCEND: 2 } as const;
+export const SortTarget = { KEY: 0, VERSION: 1, CREATE: 2, MOD: 3, VALUE: 4 } as const;
+
+export interface RangeRequest {
+  key: Key;
+  /** "" = only `key`; "\0" = from `key` on; else [key, rangeEnd). */
+  rangeEnd: Key;
+  limit: number;
+  revision: number;
+  sortOrder: number;
+  sortTarget: number;
+  serializable: boolean;
+  keysOnly: boolean;
+  countOnly: boolean;
+  minModRevision: number;
+  maxModRevision: number;
+  minCreateRevision: number;
+  maxCreateRevision: number;
+}
+
+export interface RangeResponse {
+  /** Missing header fields are filled by rpc/; inside a txn only `revision` is sent. */
+  revision: number;
+  kvs: EncodedKeyValue[];
+  more: boolean;
+  count: number;
+}
+
+export interface PutRequest {
+  key: Key;
+  value: Buffer;
+  lease: bigint;
+  prevKv: boolean;
+  ignoreValue: boolean;
+  ignoreLease: boolean;
+}
+
+export interface PutResponse {
+  revision: number;
+  prevKv: EncodedKeyValue | undefined;
+}
+
+export interface DeleteRangeRequest {
+  key: Key;
+  rangeEnd: Key;
+  prevKv: boolean;
+}
+
+export interface DeleteRangeResponse {
+  revision: number;
+  deleted: number;
+  prevKvs: EncodedKeyValue[];
+}
+
+export const CompareResult = { EQUAL: 0, GREATER: 1, LESS: 2, NOT_EQUAL: 3 } as const;
+export const CompareTarget = { VERSION: 0, CREATE: 1, MOD: 2, VALUE: 3, LEASE: 4 } as const;
+
+export interface Compare {
+  result: number;
+  target: number;
+  key: Key;
+  rangeEnd: Key;
+  /** The operand as sent; `undefined` when the oneof is unset. One that does not fit `target` reads as zero (TX-08). */
+  operand:
+    | { kind: "version" | "createRevision" | "modRevision"; value: number }
+    | { kind: "value"; value: Buffer }
+    | { kind: "lease"; value: bigint }
+    | undefined;
+}
+
+export type RequestOp =
+  | { kind: "range"; range: RangeRequest }
+  | { kind: "put"; put: PutRequest }
+  | { kind: "deleteRange"; deleteRange: DeleteRangeRequest }
+  | { kind: "txn"; txn: TxnRequest }
+  /** The oneof was not set (TX-03 refuses it). */
+  | { kind: "none" };
+
+export interface TxnRequest {
+  compare: Compare[];
+  success: RequestOp[];
+  failure: RequestOp[];
+}
+
+export type ResponseOp =
+  | { kind: "range"; range: RangeResponse }
+  | { kind: "put"; put: PutResponse }
+  | { kind: "deleteRange"; deleteRange: DeleteRangeResponse }
+  | { kind: "txn"; txn: TxnResponse };
+
+export interface TxnResponse {
+  revision: number;
+  succeeded: boolean;
+  responses: ResponseOp[];
+}
+
+export interface CompactionRequest {
+  revision: number;
+  physical: boolean;
+}
+
+export interface LeaseGrantRequest {
+  ttlSeconds: number;
+  id: bigint;
+}
+
+export interface LeaseRevokeRequest {
+  id: bigint;
+}
+
+/** leasepb.Lease, also as LeaseCheckpoint {ID 1, remaining_TTL 2}. */
+export interface LeaseCheckpoint {
+  id: bigint;
+  remainingTtlSeconds: number;
+}
+
+export const AlarmAction = { GET: 0, ACTIVATE: 1, DEACTIVATE: 2 } as const;
+export const AlarmType = { NONE: 0, NOSPACE: 1, CORRUPT: 2 } as const;
+
+export interface AlarmRequest {
+  action: number;
+  memberId: bigint;
+  alarm: number;
+}
+
+export interface AlarmMember {
+  memberId: bigint;
+  alarm: number;
+}
+
+export interface MemberAttributes {
+  name: string;
+  clientUrls: string[];
+}
+
+/**
+ * The header of a proposal. The id is uint16(member id) << 48 | sequence; it is kept in two numbers
+ * so that the hot path makes no bigint.
+ */
+export interface RaftRequestHeader {
+  /** Low 16 bits of the proposing member's id. */
+  memberPrefix: number;
+  /** Below 2^48. */
+  sequence: number;
+  username: string;
+  authRevision: number;
+}
+
+/** The oneof of InternalRaftRequest (surface 16.1), as far as it exists here. */
+export type RaftOperation =
+  | { kind: "put"; put: PutRequest }
+  | { kind: "deleteRange"; deleteRange: DeleteRangeRequest }
+  | { kind: "txn"; txn: TxnRequest }
+  | { kind: "range"; range: RangeRequest }
+  | { kind: "compaction"; compaction: CompactionRequest }
+  | { kind: "leaseGrant"; leaseGrant: LeaseGrantRequest }
+  | { kind: "leaseRevoke"; leaseRevoke: LeaseRevokeRequest }
+  | { kind: "leaseCheckpoint"; checkpoints: LeaseCheckpoint[] }
+  | { kind: "alarm"; alarm: AlarmRequest }
+  | { kind: "clusterVersionSet"; version: string }
+  | { kind: "memberAttributesSet"; memberId: bigint; attributes: MemberAttributes }
+  /** An operation that this version does not know; applied as a refusal, the same everywhere. */
+  | { kind: "unknown"; tag: number };
+
+export interface RaftRequest {
+  header: RaftRequestHeader;
+  operation: RaftOperation;
+}
+
+export const EntryType = { NORMAL: 0, CONF_CHANGE: 1, CONF_CHANGE_V2: 2 } as const;
+
+/** raftpb.Entry. */
+export interface Entry {
+  type: number;
+  term: number;
+  index: number;
+  data: Buffer;
+}
+
+/** raftpb.HardState. */
+export interface HardState {
+  term: number;
+  vote: bigint;
+  commit: number;
+}
+
+/** raftpb.ConfState. */
+export interface ConfState {
+  voters: bigint[];
+  learners: bigint[];
+  votersOutgoing: bigint[];
+  learnersNext: bigint[];
+  autoLeave: boolean;
+}
+
+/** mvccpb.Event; `kv` of a DELETE holds only key and modRevision. */
+export interface WatchEvent {
+  type: "put" | "delete";
+  kv: EncodedKeyValue;
+  prevKv: EncodedKeyValue | undefined;
+}
+
+export interface WatchCreateRequest {
+  key: Key;
+  rangeEnd: Key;
+  startRevision: number;
+  progressNotify: boolean;
+  /** 0 = NOPUT, 1 = NODELETE; others are ignored. */
+  filters: number[];
+  prevKv: boolean;
+  watchId: number;
+  fragment: boolean;
+}
+
+export type WatchRequest =
+  | { kind: "create"; create: WatchCreateRequest }
+  | { kind: "cancel"; watchId: number }
+  | { kind: "progress" }
+  | { kind: "none" };
+
+export interface WatchResponse {
+  header: ResponseHeader;
+  watchId: number;
+  created: boolean;
+  canceled: boolean;
+  compactRevision: number;
+  cancelReason: string;
+  fragment: boolean;
+  events: WatchEvent[];
+}
