@@ -1,0 +1,7 @@
+import type { Clock } from "../seam/index.ts";
+
+/** The machine's clocks. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+};

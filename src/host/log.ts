@@ -1,0 +1,139 @@
+/**
+ * Log lines in the shape of etcd's: one JSON object with level, ts, caller, msg and the fields.
+ *
+ * Lines are written away from the event loop and at most LOG_BACKLOG_BYTES_MAX wait for a slow
+ * reader; what comes beyond is dropped, because a stuck log reader must not stop a member. `flush`
+ * writes what waits, for the last lines of a process.
+ */
+import { pino } from "pino";
+import type { LogFields, Logger, LogLevel } from "../seam/index.ts";
+
+/** Bytes that may wait for one output. Beyond: lines are dropped. */
+const LOG_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
+
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "panic", "fatal"];
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: "json" | "console";
+  /** "stderr", "stdout", "default" (stderr), "systemd/journal" (stderr), or paths of files. */
+  readonly outputs: readonly string[];
+}
+
+export interface HostLogger extends Logger {
+  /** Writes what still waits, before the process ends. Never throws. */
+  flush(): void;
+}
+
+type Output = ReturnType<typeof pino.destination>;
+
+let anchorMs = Date.now() - performance.now();
+
+/** Microseconds of the wall clock, which Date alone does not give; follows its jumps. */
+function microsecondStamp(): string {
+  const wall = Date.now();
+  let now = anchorMs + performance.now();
+  if (Math.abs(now - wall) > 2) {
+    anchorMs = wall - performance.now();
+    now = wall;
+  }
+  const whole = Math.floor(now);
+  const micros = Math.floor((now - whole) * 1000);
+  return `${new Date(whole).toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`;
+}
+
+function openOutput(name: string): Output {
+  const isStandard = name === "default" || name === "stderr" || name === "systemd/journal";
+  const target = isStandard ? 2 : name === "stdout" ? 1 : name;
+  const output = pino.destination({
+    dest: target,
+    sync: false,
+    append: true,
+    mkdir: true,
+    maxLength: LOG_BACKLOG_BYTES_MAX,
+  });
+  // A broken pipe or a full disk under the log is no reason to stop.
+  output.on("error", () => {});
+  return output;
+}
+
+/** `time<TAB>level<TAB>caller<TAB>message<TAB>{fields}`, for people. */
+function consoleLine(json: string): string {
+  const { level, ts, caller, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const rest = Object.keys(fields).length === 0 ? "" : `\t${JSON.stringify(fields)}`;
+  return `${String(ts)}\t${String(level)}\t${String(caller)}\t${String(msg)}${rest}\n`;
+}
+
+class PinoLogger implements HostLogger {
+  readonly #root: pino.Logger<"panic">;
+  readonly #pino: pino.Logger<"panic">;
+  readonly #flushOutputs: () => void;
+
+  constructor(root: pino.Logger<"panic">, caller: string, flushOutputs: () => void) {
+    this.#root = root;
+    this.#pino = root.child({ caller });
+    this.#flushOutputs = flushOutputs;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    if (this.isEnabled("debug")) this.#pino.debug({ msg: message, ...fields });
+  }
+
+  info(message: string, fields?: LogFields): void {
+    if (this.isEnabled("info")) this.#pino.info({ msg: message, ...fields });
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    if (this.isEnabled("warn")) this.#pino.warn({ msg: message, ...fields });
+  }
+
+  error(message: string, fields?: LogFields): void {
+    if (this.isEnabled("error")) this.#pino.error({ msg: message, ...fields });
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return this.#pino.isLevelEnabled(level);
+  }
+
+  child(caller: string): Logger {
+    return new PinoLogger(this.#root, caller, this.#flushOutputs);
+  }
+
+  flush(): void {
+    this.#flushOutputs();
+  }
+}
+
+/** Opens the outputs. Throws when a file cannot be opened. */
+export function openLog(options: LogOptions): HostLogger {
+  const outputs = [...new Set(options.outputs)].map(openOutput);
+  const format = options.format === "console" ? consoleLine : (line: string): string => line;
+  const write = (line: string): void => {
+    const text = format(line);
+    for (const output of outputs) output.write(text);
+  };
+  const flush = (): void => {
+    for (const output of outputs) {
+      try {
+        output.flushSync();
+      } catch {
+        // Nothing is left to tell it to.
+      }
+    }
+  };
+  const root = pino<"panic">(
+    {
+      base: null,
+      level: options.level,
+      // Lines carry `msg` as their first field; pino's own message is not used.
+      messageKey: "message",
+      errorKey: "",
+      serializers: { error: (value: unknown) => (value instanceof Error ? value.message : value) },
+      customLevels: { panic: 55 },
+      timestamp: () => `,"ts":"${microsecondStamp()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+  return new PinoLogger(root, "server", flush);
+}
