@@ -37,5 +37,8 @@ test("log: the level leaves out what is below it", () => {
 });
 
 test("log: console format → tab separated for people", () => {
-  assert.match(logged("info", "console")[0] as string, /Z\tinfo\tserver\tready to serve.*\t\{"address"/);
+  assert.match(
+    logged("info", "console")[0] as string,
+    /Z\tinfo\tserver\tready to serve.*\t\{"address"/,
+  );
 });
