@@ -5,6 +5,7 @@
  * reader; what comes beyond is dropped, because a stuck log reader must not stop a member. `flush`
  * writes what waits, for the last lines of a process.
  */
+import { openSync } from "node:fs";
 import { pino } from "pino";
 import type { LogFields, Logger, LogLevel } from "../seam/index.ts";
 
@@ -44,12 +45,11 @@ function microsecondStamp(): string {
 
 function openOutput(name: string): Output {
   const isStandard = name === "default" || name === "stderr" || name === "systemd/journal";
-  const target = isStandard ? 2 : name === "stdout" ? 1 : name;
+  // Opened here, so that lines of the first moments are not lost should the process end at once.
+  const target = isStandard ? 2 : name === "stdout" ? 1 : openSync(name, "a", 0o600);
   const output = pino.destination({
     dest: target,
     sync: false,
-    append: true,
-    mkdir: true,
     maxLength: LOG_BACKLOG_BYTES_MAX,
   });
   // A broken pipe or a full disk under the log is no reason to stop.
