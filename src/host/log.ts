@@ -1,13 +1,12 @@
 /**
  * Log lines in the shape of etcd's: one JSON object with level, ts, caller, msg and the fields.
  *
- * Lines are written away from the event loop and at most LOG_BACKLOG_BYTES_MAX wait for a slow
- * reader; what comes beyond is dropped, because a stuck log reader must not stop a member. `flush`
- * writes what waits, for the last lines of a process.
+ * Lines are written away from the event loop (LineWriter). `flush` waits for them, for the last lines
+ * of a process.
  */
-import { openSync } from "node:fs";
 import { pino } from "pino";
 import type { LogFields, Logger, LogLevel } from "../seam/index.ts";
+import { LineWriter } from "./line-writer.ts";
 
 /** Bytes that may wait for one output. Beyond: lines are dropped. */
 const LOG_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
@@ -22,11 +21,11 @@ export interface LogOptions {
 }
 
 export interface HostLogger extends Logger {
-  /** Writes what still waits, before the process ends. Never throws. */
-  flush(): void;
+  /** Resolves when what was logged is written, or cannot be within half a second. Never rejects. */
+  flush(): Promise<void>;
 }
 
-type Output = ReturnType<typeof pino.destination>;
+const FLUSH_LIMIT_MS = 500;
 
 let anchorMs = Date.now() - performance.now();
 
@@ -43,18 +42,11 @@ function microsecondStamp(): string {
   return `${new Date(whole).toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`;
 }
 
-function openOutput(name: string): Output {
-  const isStandard = name === "default" || name === "stderr" || name === "systemd/journal";
-  // Opened here, so that lines of the first moments are not lost should the process end at once.
-  const target = isStandard ? 2 : name === "stdout" ? 1 : openSync(name, "a", 0o600);
-  const output = pino.destination({
-    dest: target,
-    sync: false,
-    maxLength: LOG_BACKLOG_BYTES_MAX,
-  });
-  // A broken pipe or a full disk under the log is no reason to stop.
-  output.on("error", () => {});
-  return output;
+function openOutput(name: string): LineWriter {
+  if (name === "stdout") return new LineWriter(1, LOG_BACKLOG_BYTES_MAX);
+  const isStderr = name === "default" || name === "stderr" || name === "systemd/journal";
+  if (isStderr) return new LineWriter(2, LOG_BACKLOG_BYTES_MAX);
+  return LineWriter.open(name, LOG_BACKLOG_BYTES_MAX);
 }
 
 /** `time<TAB>level<TAB>caller<TAB>message<TAB>{fields}`, for people. */
@@ -67,9 +59,9 @@ function consoleLine(json: string): string {
 class PinoLogger implements HostLogger {
   readonly #root: pino.Logger<"panic">;
   readonly #pino: pino.Logger<"panic">;
-  readonly #flushOutputs: () => void;
+  readonly #flushOutputs: () => Promise<void>;
 
-  constructor(root: pino.Logger<"panic">, caller: string, flushOutputs: () => void) {
+  constructor(root: pino.Logger<"panic">, caller: string, flushOutputs: () => Promise<void>) {
     this.#root = root;
     this.#pino = root.child({ caller });
     this.#flushOutputs = flushOutputs;
@@ -99,8 +91,8 @@ class PinoLogger implements HostLogger {
     return new PinoLogger(this.#root, caller, this.#flushOutputs);
   }
 
-  flush(): void {
-    this.#flushOutputs();
+  flush(): Promise<void> {
+    return this.#flushOutputs();
   }
 }
 
@@ -112,14 +104,8 @@ export function openLog(options: LogOptions): HostLogger {
     const text = format(line);
     for (const output of outputs) output.write(text);
   };
-  const flush = (): void => {
-    for (const output of outputs) {
-      try {
-        output.flushSync();
-      } catch {
-        // Nothing is left to tell it to.
-      }
-    }
+  const flush = async (): Promise<void> => {
+    await Promise.all(outputs.map((output) => output.flush(FLUSH_LIMIT_MS)));
   };
   const root = pino<"panic">(
     {
