@@ -119,6 +119,7 @@ export type ResponseOp =
   | { kind: "txn"; txn: TxnResponse };
 
 export interface TxnResponse {
+  /** 0 in a nested one: etcd sends an empty header there. */
   revision: number;
   succeeded: boolean;
   responses: ResponseOp[];
@@ -138,7 +139,29 @@ export interface LeaseRevokeRequest {
   id: bigint;
 }
 
-/** leasepb.Lease, also as LeaseCheckpoint {ID 1, remaining_TTL 2}. */
+export interface LeaseGrantResponse {
+  id: bigint;
+  ttlSeconds: number;
+}
+
+export interface LeaseKeepAliveRequest {
+  id: bigint;
+}
+
+/** `ttlSeconds` 0 = the lease is unknown or expired (LE-04). */
+export interface LeaseKeepAliveResponse {
+  id: bigint;
+  ttlSeconds: number;
+}
+
+/** leasepb.Lease, as stored (surface 19). */
+export interface LeaseRecord {
+  id: bigint;
+  ttlSeconds: number;
+  remainingTtlSeconds: number;
+}
+
+/** etcdserverpb.LeaseCheckpoint. */
 export interface LeaseCheckpoint {
   id: bigint;
   remainingTtlSeconds: number;
@@ -214,13 +237,91 @@ export interface HardState {
   commit: number;
 }
 
-/** raftpb.ConfState. */
+/** raftpb.ConfState; member ids in the order they were sent. */
 export interface ConfState {
   voters: bigint[];
   learners: bigint[];
   votersOutgoing: bigint[];
   learnersNext: bigint[];
   autoLeave: boolean;
+}
+
+export const ConfChangeType = {
+  ADD_NODE: 0,
+  REMOVE_NODE: 1,
+  UPDATE_NODE: 2,
+  ADD_LEARNER: 3,
+} as const;
+
+/** raftpb.ConfChange: the data of a CONF_CHANGE entry. `context` is JSON (surface 16.2) or empty. */
+export interface ConfChange {
+  id: bigint;
+  type: number;
+  nodeId: bigint;
+  context: Buffer;
+}
+
+/** raftpb.ConfChangeV2: the data of a CONF_CHANGE_V2 entry. */
+export interface ConfChangeV2 {
+  transition: number;
+  changes: { type: number; nodeId: bigint }[];
+  context: Buffer;
+}
+
+export interface SnapshotMetadata {
+  confState: ConfState;
+  index: number;
+  term: number;
+}
+
+/** raftpb.Snapshot. */
+export interface Snapshot {
+  data: Buffer;
+  metadata: SnapshotMetadata;
+}
+
+export const MessageType = {
+  HUP: 0,
+  BEAT: 1,
+  PROP: 2,
+  APP: 3,
+  APP_RESP: 4,
+  VOTE: 5,
+  VOTE_RESP: 6,
+  SNAP: 7,
+  HEARTBEAT: 8,
+  HEARTBEAT_RESP: 9,
+  UNREACHABLE: 10,
+  SNAP_STATUS: 11,
+  CHECK_QUORUM: 12,
+  TRANSFER_LEADER: 13,
+  TIMEOUT_NOW: 14,
+  READ_INDEX: 15,
+  READ_INDEX_RESP: 16,
+  PRE_VOTE: 17,
+  PRE_VOTE_RESP: 18,
+  STORAGE_APPEND: 19,
+  STORAGE_APPEND_RESP: 20,
+  STORAGE_APPLY: 21,
+  STORAGE_APPLY_RESP: 22,
+  FORGET_LEADER: 23,
+} as const;
+
+/** raftpb.Message as it travels between members; `responses` (14) never does and is not here. */
+export interface Message {
+  type: number;
+  to: bigint;
+  from: bigint;
+  term: number;
+  logTerm: number;
+  index: number;
+  entries: Entry[];
+  commit: number;
+  snapshot: Snapshot | undefined;
+  reject: boolean;
+  rejectHint: number;
+  context: Buffer;
+  vote: bigint;
 }
 
 /** mvccpb.Event; `kv` of a DELETE holds only key and modRevision. */
@@ -235,7 +336,7 @@ export interface WatchCreateRequest {
   rangeEnd: Key;
   startRevision: number;
   progressNotify: boolean;
-  /** 0 = NOPUT, 1 = NODELETE; others are ignored. */
+  /** 0 = NOPUT, 1 = NODELETE; decoding leaves out others and repetitions. */
   filters: number[];
   prevKv: boolean;
   watchId: number;

@@ -1,0 +1,77 @@
+/** Maintenance.Alarm, and the alarm as it is stored (the key in table `alarm`). */
+import { ByteReader, type ByteWriter } from "../base/index.ts";
+import { fieldBig, fieldInt } from "./fields.ts";
+import { encodeHeaderField } from "./header.ts";
+import type { AlarmMember, AlarmRequest, ResponseHeader } from "./messages.ts";
+
+export function decodeAlarmRequest(bytes: Buffer, lo = 0, hi = bytes.length): AlarmRequest {
+  const request: AlarmRequest = { action: 0, memberId: 0n, alarm: 0 };
+  readAlarmRequest(new ByteReader(bytes, lo, hi), request);
+  return request;
+}
+
+export function readAlarmRequest(reader: ByteReader, request: AlarmRequest): void {
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === 8) request.action = reader.int32();
+    else if (tag === 16) request.memberId = reader.bigUint();
+    else if (tag === 24) request.alarm = reader.int32();
+    else reader.skip(tag);
+  }
+}
+
+export function encodeAlarmRequest(writer: ByteWriter, request: AlarmRequest): void {
+  fieldInt(writer, 8, request.action); // 1
+  fieldBig(writer, 16, request.memberId); // 2
+  fieldInt(writer, 24, request.alarm); // 3
+}
+
+export function encodeAlarmMember(writer: ByteWriter, member: AlarmMember): void {
+  fieldBig(writer, 8, member.memberId); // 1
+  fieldInt(writer, 16, member.alarm); // 2
+}
+
+export function decodeAlarmMember(bytes: Buffer, lo = 0, hi = bytes.length): AlarmMember {
+  return readAlarmMember(new ByteReader(bytes, lo, hi));
+}
+
+function readAlarmMember(reader: ByteReader): AlarmMember {
+  const member: AlarmMember = { memberId: 0n, alarm: 0 };
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === 8) member.memberId = reader.bigUint();
+    else if (tag === 16) member.alarm = reader.int32();
+    else reader.skip(tag);
+  }
+  return member;
+}
+
+export function encodeAlarmResponse(
+  writer: ByteWriter,
+  header: ResponseHeader,
+  alarms: readonly AlarmMember[],
+): void {
+  encodeHeaderField(writer, header); // 1
+  for (const alarm of alarms) {
+    writer.byte(18); // 2
+    const mark = writer.beginMessage();
+    encodeAlarmMember(writer, alarm);
+    writer.endMessage(mark);
+  }
+}
+
+export function decodeAlarmResponse(bytes: Buffer, lo = 0, hi = bytes.length): AlarmMember[] {
+  const reader = new ByteReader(bytes, lo, hi);
+  const alarms: AlarmMember[] = [];
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag !== 18) {
+      reader.skip(tag);
+      continue;
+    }
+    const outer = reader.enter();
+    alarms.push(readAlarmMember(reader));
+    reader.leave(outer);
+  }
+  return alarms;
+}
