@@ -1,5 +1,12 @@
 export { systemClock } from "./clock.ts";
+export { connect, type ConnectOptions } from "./connect.ts";
+export { ConnectionGate, connectionsMaxOf, descriptorLimit } from "./connection-gate.ts";
 export { hostDisk } from "./disk.ts";
 export { systemEntropy } from "./entropy.ts";
+export { failureOf, HostError } from "./host-error.ts";
+export { listen, type ListenOptions } from "./listen.ts";
+export { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 export { type HostLogger, LOG_LEVELS, type LogOptions, openLog } from "./log.ts";
+export { type CertificateFiles, keepSelfSigned, makeSelfSigned } from "./self-signed.ts";
 export { systemTimers } from "./timers.ts";
+export { TlsMaterial, type TlsOptions } from "./tls-material.ts";
