@@ -34,11 +34,32 @@ export type ApplyResponse =
 /** An EtcdError is a refusal: the entry had no effect, on every member alike. */
 export type ApplyOutcome = ApplyResponse | EtcdError;
 
+/** A row of the table `members` (surface 15.5). */
+export interface MemberRecord {
+  readonly id: bigint;
+  readonly peerUrls: readonly string[];
+  readonly isLearner: boolean;
+  /** Empty until the member has published its attributes. */
+  readonly name: string;
+  readonly clientUrls: readonly string[];
+}
+
 export interface Machine {
   /**
    * Applies one normal entry. Changes go to the watch hub by `onChanges` before this returns.
-   * `isWaited` false = nobody here reads the result, so reads inside a txn may be left out (TX-16).
+   * `isWaited` false = nobody here reads the result, so what only the result needs may be left out
+   * (TX-16). An entry at or below the applied index has no effect and answers ALREADY_APPLIED (AP-01).
    */
   apply(index: number, term: number, request: RaftRequest, isWaited: boolean): ApplyOutcome;
+  /** Passes over an entry without a request: an empty one, or a change of the configuration. */
+  advance(index: number, term: number): void;
   onChanges: (changes: RevisionChanges) => void;
+  /** "3.7.0"; undefined until the cluster has decided. */
+  readonly clusterVersion: string | undefined;
+  /** Members by id, as the entries so far made them. */
+  members(): MemberRecord[];
+  /** The effects of a configuration change, for member/ to call while it applies one. */
+  putMember(member: MemberRecord): void;
+  removeMember(id: bigint): void;
+  isRemovedMember(id: bigint): boolean;
 }

@@ -1,0 +1,2 @@
+export { openAlarms } from "./alarm-set.ts";
+export type * from "./types.ts";

@@ -1,0 +1,240 @@
+/**
+ * The state machine: the only writer of what stands on floor 4.
+ *
+ * Whatever an entry holds, each member does the same with it: validation that a healthy proposer
+ * did before is repeated here as far as an effect depends on it, and what cannot be applied is
+ * refused with the same error everywhere. Nothing here throws for an entry's content; what the
+ * backend throws (a record that fails its checksum) ends the member.
+ *
+ * Source: surface 2.3 to 2.6, 4, 6 and 16.2 (AP-01 to AP-08).
+ */
+import type { AlarmSet } from "../alarm/index.ts";
+import type { Backend } from "../backend/index.ts";
+import { Code, EtcdError, errors } from "../errors/index.ts";
+import type { Lessor } from "../lease/index.ts";
+import type { RevisionChanges, Store } from "../mvcc/index.ts";
+import type {
+  AlarmRequest,
+  CompactionRequest,
+  DeleteRangeRequest,
+  LeaseGrantRequest,
+  MemberAttributes,
+  PutRequest,
+  RaftOperation,
+  RaftRequest,
+  RangeRequest,
+  TxnRequest,
+} from "../wire/index.ts";
+import { costOfTxn } from "./cost.ts";
+import { MemberTable } from "./member-table.ts";
+import { executeRange, hasKnownSort } from "./range.ts";
+import { decide, executeDelete, executePut, TxnRun } from "./txn.ts";
+import type { ApplyOutcome, Machine, MemberRecord } from "./types.ts";
+
+/** The answer to an entry that was applied before (AP-01); nobody waits for it. */
+export const ALREADY_APPLIED = new EtcdError(
+  "AlreadyApplied",
+  Code.INTERNAL,
+  "holdfast: the entry was applied before",
+);
+
+const CLUSTER_VERSION = Buffer.from("clusterVersion");
+const VERSION_PATTERN = /^\d{1,5}\.\d{1,5}\.\d{1,5}$/;
+
+export interface MachineParts {
+  readonly backend: Backend;
+  readonly store: Store;
+  readonly lessor: Lessor;
+  readonly alarms: AlarmSet;
+}
+
+export function createMachine(parts: MachineParts): Machine {
+  return new StateMachine(parts);
+}
+
+class StateMachine implements Machine {
+  readonly #backend: Backend;
+  readonly #store: Store;
+  readonly #lessor: Lessor;
+  readonly #alarms: AlarmSet;
+  readonly #members: MemberTable;
+  #clusterVersion: string | undefined;
+  onChanges: (changes: RevisionChanges) => void = () => {};
+
+  constructor(parts: MachineParts) {
+    this.#backend = parts.backend;
+    this.#store = parts.store;
+    this.#lessor = parts.lessor;
+    this.#alarms = parts.alarms;
+    this.#members = new MemberTable(parts.backend);
+    this.#clusterVersion = parts.backend.get("cluster", CLUSTER_VERSION)?.toString();
+  }
+
+  apply(index: number, term: number, request: RaftRequest, isWaited: boolean): ApplyOutcome {
+    if (index <= this.#backend.applied.index) return ALREADY_APPLIED;
+    const outcome = this.#dispatch(request.operation, isWaited);
+    this.#backend.setApplied({ index, term });
+    return outcome;
+  }
+
+  advance(index: number, term: number): void {
+    if (index > this.#backend.applied.index) this.#backend.setApplied({ index, term });
+  }
+
+  get clusterVersion(): string | undefined {
+    return this.#clusterVersion;
+  }
+
+  members(): MemberRecord[] {
+    return this.#members.list();
+  }
+
+  putMember(member: MemberRecord): void {
+    this.#members.put(member);
+  }
+
+  removeMember(id: bigint): void {
+    this.#members.remove(id);
+  }
+
+  isRemovedMember(id: bigint): boolean {
+    return this.#members.isRemoved(id);
+  }
+
+  #dispatch(operation: RaftOperation, isWaited: boolean): ApplyOutcome {
+    switch (operation.kind) {
+      case "put":
+        return this.#put(operation.put, isWaited);
+      case "deleteRange":
+        return this.#deleteRange(operation.deleteRange, isWaited);
+      case "txn":
+        return this.#txn(operation.txn, isWaited);
+      case "range":
+        return this.#range(operation.range, isWaited);
+      case "compaction":
+        return this.#compact(operation.compaction);
+      case "leaseGrant":
+        return this.#grant(operation.leaseGrant);
+      case "leaseRevoke":
+        return this.#revoke(operation.leaseRevoke.id);
+      case "leaseCheckpoint":
+        this.#lessor.checkpoint(operation.checkpoints);
+        return { kind: "leaseCheckpoint" };
+      case "alarm":
+        return this.#alarm(operation.alarm);
+      case "clusterVersionSet":
+        return this.#setClusterVersion(operation.version);
+      case "memberAttributesSet":
+        return this.#setAttributes(operation.memberId, operation.attributes);
+      default:
+        return errors.NotCapable;
+    }
+  }
+
+  #put(put: PutRequest, isWaited: boolean): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    if (this.#alarms.isCapped) return errors.NoSpace;
+    if (put.key === "") return errors.EmptyKey;
+    if (put.lease !== 0n && !this.#lessor.has(put.lease)) return errors.LeaseNotFound;
+    if (put.ignoreValue || put.ignoreLease) {
+      if (this.#store.get(put.key, 0) === undefined) return errors.KeyNotFound;
+    }
+    const tx = this.#store.begin();
+    const response = executePut(tx, this.#lessor, put, isWaited);
+    const changes = tx.end();
+    if (changes !== undefined) this.onChanges(changes);
+    return { kind: "put", put: response };
+  }
+
+  #deleteRange(request: DeleteRangeRequest, isWaited: boolean): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    if (request.key === "") return errors.EmptyKey;
+    const tx = this.#store.begin();
+    const deleteRange = executeDelete(tx, this.#lessor, request, isWaited);
+    const changes = tx.end();
+    if (changes !== undefined) this.onChanges(changes);
+    return { kind: "deleteRange", deleteRange };
+  }
+
+  #txn(request: TxnRequest, isWaited: boolean): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    const path = decide(this.#store, request);
+    if (path === undefined) return errors.TooManyOps;
+    // Only now, since the cost goes as deep into the request as it nests.
+    if (this.#alarms.isCapped && costOfTxn(request) > 0) return errors.NoSpace;
+    const run = new TxnRun(this.#store, this.#lessor, path, isWaited);
+    const refusal = run.check(request);
+    if (refusal !== undefined) return refusal;
+    const tx = this.#store.begin();
+    const txn = run.execute(tx, request);
+    txn.revision = tx.revision;
+    const changes = tx.end();
+    if (changes !== undefined) this.onChanges(changes);
+    return { kind: "txn", txn };
+  }
+
+  #range(request: RangeRequest, isWaited: boolean): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    if (request.key === "") return errors.EmptyKey;
+    if (!hasKnownSort(request)) return errors.InvalidSortOption;
+    const revision = this.#store.currentRevision;
+    if (!isWaited) return { kind: "range", range: { revision, kvs: [], more: false, count: 0 } };
+    const range = executeRange(this.#store, request, revision);
+    return range instanceof EtcdError ? range : { kind: "range", range };
+  }
+
+  #compact(request: CompactionRequest): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    const outcome = this.#store.compact(request.revision);
+    if (outcome === "compacted") return errors.Compacted;
+    if (outcome === "future") return errors.FutureRev;
+    return { kind: "compaction", revision: this.#store.currentRevision };
+  }
+
+  #grant(request: LeaseGrantRequest): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    if (this.#alarms.isCapped) return errors.NoSpace;
+    const refusal = this.#lessor.grant(request.id, request.ttlSeconds);
+    if (refusal !== undefined) return refusal;
+    return {
+      kind: "leaseGrant",
+      id: request.id,
+      ttlSeconds: this.#lessor.grantedTtlSeconds(request.id),
+      revision: this.#store.currentRevision,
+    };
+  }
+
+  #revoke(id: bigint): ApplyOutcome {
+    if (this.#alarms.isCorrupt) return errors.Corrupt;
+    const keys = this.#lessor.revoke(id);
+    if (keys === undefined) return errors.LeaseNotFound;
+    if (keys.length > 0) {
+      const tx = this.#store.begin();
+      for (const key of keys) tx.deleteRange(key, "");
+      const changes = tx.end();
+      if (changes !== undefined) this.onChanges(changes);
+    }
+    return { kind: "leaseRevoke", revision: this.#store.currentRevision };
+  }
+
+  #alarm(request: AlarmRequest): ApplyOutcome {
+    const alarms = this.#alarms.apply(request);
+    if (alarms instanceof EtcdError) return alarms;
+    return { kind: "alarm", alarms, revision: this.#store.currentRevision };
+  }
+
+  #setClusterVersion(version: string): ApplyOutcome {
+    if (!VERSION_PATTERN.test(version)) return errors.NotCapable;
+    this.#backend.put("cluster", CLUSTER_VERSION, Buffer.from(version));
+    this.#clusterVersion = version;
+    return { kind: "clusterVersionSet" };
+  }
+
+  #setAttributes(id: bigint, attributes: MemberAttributes): ApplyOutcome {
+    const member = this.#members.get(id);
+    if (member === undefined) return errors.MemberNotFound;
+    const { name, clientUrls } = attributes;
+    this.#members.put({ ...member, name, clientUrls });
+    return { kind: "memberAttributesSet" };
+  }
+}

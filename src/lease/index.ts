@@ -1,0 +1,3 @@
+export { checkpointIntervalMs, REVOKE_RETRY_MS } from "./deadlines.ts";
+export { openLessor } from "./lessor.ts";
+export type * from "./types.ts";
