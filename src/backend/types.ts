@@ -3,7 +3,9 @@
  *
  * Invariant: what `put` and `delete` did is visible to `get` and `scan` at once (the overlay), and
  *   durable only when the batch that holds it is; batches become durable in order.
- * Errors: a failed commit or sync is fatal to the backend; it is never tried again.
+ * Owns: keys and values given in are copied; buffers given out belong to the caller.
+ * Errors: a failed commit or sync is fatal to the backend; it is never tried again. From then on
+ *   `failure` is set, `commit` rejects with it and the store must be opened anew.
  */
 export const TABLES = [
   "alarm",
@@ -18,7 +20,13 @@ export const TABLES = [
   "meta",
 ] as const;
 /** etcd's buckets (surface 19), under etcd's names. */
-export type Table = (typeof TABLES)[number];
+export type EtcdTable = (typeof TABLES)[number];
+/** `local` holds what concerns this member's files alone: never hashed, never in a snapshot. */
+export type Table = EtcdTable | "local";
+
+/** Keys of table `meta` that the backend itself writes (8 bytes big-endian each). */
+export const META_CONSISTENT_INDEX = "consistent_index";
+export const META_TERM = "term";
 
 export interface AppliedPoint {
   readonly index: number;
@@ -30,14 +38,24 @@ export interface Row {
   readonly value: Buffer;
 }
 
+/** What was durable when the view was opened, whatever is written since. Must be closed. */
+export interface ReadView {
+  readonly applied: AppliedPoint;
+  get(table: Table, key: Buffer): Buffer | undefined;
+  /** As Backend.scan. */
+  scan(table: Table, lo: Buffer, hi: Buffer | undefined, limit: number, bytesMax?: number): Row[];
+  close(): void;
+}
+
 export interface Backend {
-  /** Bytes owned by the caller; undefined when absent. Throws CorruptRecord on a bad checksum. */
+  /** Undefined when absent. Throws CorruptRecord on a bad checksum. */
   get(table: Table, key: Buffer): Buffer | undefined;
   /**
-   * Rows with lo <= key < hi (undefined = to the end), in key order, at most `limit`. Taken at once
-   * from one consistent view, so callers bound `limit` and come back for more.
+   * Rows with lo <= key < hi (undefined = to the end), in key order, at most `limit`, and no more
+   * than pass `bytesMax` of values (one row always fits). Taken at once from one consistent view,
+   * so callers bound `limit` and come back for more. `lo` may be empty.
    */
-  scan(table: Table, lo: Buffer, hi: Buffer | undefined, limit: number): Row[];
+  scan(table: Table, lo: Buffer, hi: Buffer | undefined, limit: number, bytesMax?: number): Row[];
   put(table: Table, key: Buffer, value: Buffer): void;
   delete(table: Table, key: Buffer): void;
   /** The point that the effects put so far belong to; goes into the same batch. */
@@ -48,9 +66,35 @@ export interface Backend {
   readonly durable: AppliedPoint;
   /** Operations waiting in the overlay and not yet given to a batch. */
   readonly pendingOperations: number;
-  /** Seals what is waiting into one batch and writes it off the loop; settles when it is durable. */
+  /** Bytes that the overlay holds: waiting, and sealed but not yet durable. */
+  readonly overlayBytes: number;
+  /** Set once the medium failed; nothing more becomes durable. */
+  readonly failure: Error | undefined;
+  /**
+   * Seals what is waiting into one batch and writes it off the loop; settles when it is durable,
+   * and with it every batch before.
+   */
   commit(): Promise<void>;
+  /** A consistent view of what is durable now; `commit()` first to see everything applied. */
+  openReadView(): ReadView;
   /** Size of the store on disk, free pages included, and without them. */
   sizeBytes(): { total: number; inUse: number };
+  /** Gives free pages back to the file system; reads and writes go on meanwhile. */
+  defragment(): Promise<void>;
+  /** Commits what is waiting, then closes. */
   close(): Promise<void>;
+}
+
+/** When a batch is due (surface 19): etcd's defaults, 100 ms or 10 000 operations. */
+export const COMMIT_INTERVAL_MS = 100;
+export const COMMIT_OPERATIONS = 10_000;
+/** Large values fill memory before they fill the count. */
+export const COMMIT_OVERLAY_BYTES = 8 * 1024 * 1024;
+
+/** Whether the driver should call `commit` now, `sinceLastMs` after it did so last. */
+export function shouldCommit(backend: Backend, sinceLastMs: number): boolean {
+  if (backend.pendingOperations >= COMMIT_OPERATIONS) return true;
+  if (backend.pendingOperations > 0 && backend.overlayBytes >= COMMIT_OVERLAY_BYTES) return true;
+  if (sinceLastMs < COMMIT_INTERVAL_MS) return false;
+  return backend.pendingOperations > 0 || backend.applied.index !== backend.durable.index;
 }

@@ -1,0 +1,36 @@
+import type { Table } from "./types.ts";
+
+/** A record whose checksum does not fit: what was read is not what was written. */
+export class CorruptRecord extends Error {
+  readonly table: Table;
+  readonly key: Buffer;
+  readonly found: number;
+  readonly wanted: number;
+
+  constructor(table: Table, key: Buffer, found: number, wanted: number) {
+    super(
+      `corrupt record in table "${table}", key ${key.toString("hex")}: ` +
+        `checksum ${hex(wanted)} is stored, the bytes give ${hex(found)}`,
+    );
+    this.name = "CorruptRecord";
+    this.table = table;
+    this.key = key;
+    this.found = found;
+    this.wanted = wanted;
+  }
+}
+
+/** The medium refused a write or a sync; `code` is Node's or LMDB's, such as ENOSPC. */
+export class BackendFailed extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "BackendFailed";
+    this.code = code;
+  }
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}

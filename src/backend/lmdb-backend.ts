@@ -1,0 +1,447 @@
+/**
+ * The backend over LMDB: this thread reads, a writing thread commits.
+ *
+ * Shape: `<directory>/data-000001.mdb`; the number grows with each defragmentation, and the file
+ *   with the highest number is the store. Each value is followed by the CRC-32C of its key and
+ *   itself, 4 bytes little-endian.
+ * Source: decision 0008.
+ */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { assert } from "../base/index.ts";
+import { BackendFailed, CorruptRecord } from "./errors.ts";
+import { openEnvironment, recordChecksum } from "./lmdb-env.ts";
+import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
+import type { WriterOptions, WriterReply, WriterRequest } from "./lmdb-writer.ts";
+import { mergeRows, type RowSource } from "./merge.ts";
+import { CHECKSUM_BYTES, FLAG_APPEND, Overlay, type Batch } from "./overlay.ts";
+import {
+  META_CONSISTENT_INDEX,
+  META_TERM,
+  type AppliedPoint,
+  type Backend,
+  type ReadView,
+  type Row,
+  type Table,
+} from "./types.ts";
+
+export interface LmdbBackendOptions {
+  /** Created when missing; its parent must exist. Owned by this backend alone. */
+  readonly directory: string;
+}
+
+/** The table whose keys arrive in ascending order. */
+const APPEND_TABLE: Table = "key";
+const META_INDEX_KEY = Buffer.from(META_CONSISTENT_INDEX, "latin1");
+const META_TERM_KEY = Buffer.from(META_TERM, "latin1");
+const FILE_NAME = /^data-(\d{6})\.mdb$/;
+
+/** The second argument is missing in lmdb's types. */
+interface FastDatabase {
+  getBinaryFast(key: Buffer, options?: object): Buffer | undefined;
+}
+
+interface Waiting {
+  readonly batch: Batch;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** An open file; a replaced one is closed when its last view is. */
+interface OpenFile {
+  readonly environment: Environment;
+  readonly path: string;
+  views: number;
+  isRetired: boolean;
+}
+
+export async function openLmdbBackend(options: LmdbBackendOptions): Promise<Backend> {
+  const { directory } = options;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const sequence = newestFile(directory);
+  const channel = new WriterChannel(fileOf(directory, sequence));
+  const size = await channel.opened;
+  try {
+    return new LmdbBackend(directory, sequence, channel, size);
+  } catch (error) {
+    await channel.close();
+    throw error;
+  }
+}
+
+class LmdbBackend implements Backend {
+  applied: AppliedPoint;
+  durable: AppliedPoint;
+  failure: BackendFailed | undefined;
+  readonly #directory: string;
+  #sequence: number;
+  readonly #channel: WriterChannel;
+  #file: OpenFile;
+  #size: EnvironmentSize;
+  readonly #overlay = new Overlay();
+  /** Sealed, oldest first. */
+  readonly #waiting: Waiting[] = [];
+  /** Those of them that a running defragmentation holds back. */
+  readonly #unsent: Waiting[] = [];
+  #lastAppended: string;
+  #isDefragmenting = false;
+  #isClosed = false;
+
+  constructor(directory: string, sequence: number, channel: WriterChannel, size: EnvironmentSize) {
+    this.#directory = directory;
+    this.#sequence = sequence;
+    this.#channel = channel;
+    this.#size = size;
+    this.#file = openFile(fileOf(directory, sequence));
+    this.applied = readApplied((table, key) => this.get(table, key));
+    this.durable = this.applied;
+    this.#lastAppended = lastKey(this.#database(APPEND_TABLE));
+    channel.onExit = () => this.#fail(new BackendFailed("writer thread ended", "UNKNOWN"));
+  }
+
+  get pendingOperations(): number {
+    return this.#overlay.current.operations;
+  }
+
+  get overlayBytes(): number {
+    return this.#overlay.bytes;
+  }
+
+  get(table: Table, key: Buffer): Buffer | undefined {
+    const found = this.#overlay.get(table, key.latin1Slice());
+    if (found !== undefined) return found ?? undefined;
+    return readRecord(this.#database(table), table, key);
+  }
+
+  scan(
+    table: Table,
+    lo: Buffer,
+    hi: Buffer | undefined,
+    limit: number,
+    bytesMax = Number.POSITIVE_INFINITY,
+  ): Row[] {
+    const { next, close } = rowsOf(this.#database(table), table, lo, hi);
+    try {
+      const cursors = this.#overlay.cursors(table, lo.latin1Slice());
+      return mergeRows(next, cursors, hi?.latin1Slice(), { limit, bytesMax });
+    } finally {
+      close();
+    }
+  }
+
+  put(table: Table, key: Buffer, value: Buffer): void {
+    const text = key.latin1Slice();
+    let flags = 0;
+    if (table === APPEND_TABLE && text > this.#lastAppended) {
+      this.#lastAppended = text;
+      flags = FLAG_APPEND;
+    }
+    this.#overlay.current.add(table, key, value, flags, text);
+  }
+
+  delete(table: Table, key: Buffer): void {
+    this.#overlay.current.add(table, key, undefined, 0, key.latin1Slice());
+  }
+
+  setApplied(point: AppliedPoint): void {
+    this.applied = point;
+  }
+
+  commit(): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    assert(!this.#isClosed, "a closed backend is not committed");
+    const applied = this.applied;
+    const newest = this.#waiting.at(-1)?.batch.applied ?? this.durable;
+    if (applied.index !== newest.index || applied.term !== newest.term) {
+      this.put("meta", META_INDEX_KEY, bigEndian(applied.index));
+      this.put("meta", META_TERM_KEY, bigEndian(applied.term));
+    }
+    const batch = this.#overlay.seal(applied);
+    return new Promise((resolve, reject) => {
+      const waiting = { batch, resolve, reject };
+      this.#waiting.push(waiting);
+      if (this.#isDefragmenting) this.#unsent.push(waiting);
+      else this.#send(batch);
+    });
+  }
+
+  openReadView(): ReadView {
+    const file = this.#file;
+    const { root, tables } = file.environment;
+    root.resetReadTxn();
+    const transaction = root.useReadTransaction();
+    // Later reads of the backend go on with a transaction of their own.
+    root.resetReadTxn();
+    file.views += 1;
+    let isOpen = true;
+    const database = (table: Table): BinaryDatabase => {
+      assert(isOpen, "a closed view is not read");
+      return tables.get(table) as BinaryDatabase;
+    };
+    const get = (table: Table, key: Buffer): Buffer | undefined =>
+      readRecord(database(table), table, key, { transaction });
+    return {
+      applied: readApplied(get),
+      get,
+      scan: (table, lo, hi, limit, bytesMax = Number.POSITIVE_INFINITY) => {
+        const { next, close } = rowsOf(database(table), table, lo, hi, { transaction });
+        try {
+          return mergeRows(next, [], hi?.latin1Slice(), { limit, bytesMax });
+        } finally {
+          close();
+        }
+      },
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        transaction.done();
+        file.views -= 1;
+        closeWhenUnused(file);
+      },
+    };
+  }
+
+  sizeBytes(): { total: number; inUse: number } {
+    return { total: this.#size.total, inUse: this.#size.inUse };
+  }
+
+  /**
+   * Copies what is in use into a new file and goes on with that one. Batches wait in the overlay
+   * meanwhile, so there is nothing to catch up with; reads see the old file until the switch.
+   */
+  async defragment(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.#isDefragmenting) return;
+    this.#isDefragmenting = true;
+    try {
+      await this.#moveToCopy(fileOf(this.#directory, this.#sequence + 1));
+    } finally {
+      this.#isDefragmenting = false;
+      for (const { batch } of this.#unsent.splice(0)) this.#send(batch);
+    }
+  }
+
+  async #moveToCopy(path: string): Promise<void> {
+    const copied = await this.#channel.request({ kind: "copy", path });
+    if (copied.kind === "failed") {
+      throw new BackendFailed(`the store could not be copied: ${copied.message}`, copied.code);
+    }
+    const opened = await this.#channel.request({ kind: "open", path });
+    if (opened.kind === "failed") {
+      this.#fail(new BackendFailed(`cannot open ${path}: ${opened.message}`, opened.code));
+      throw this.failure;
+    }
+    const old = this.#file;
+    this.#file = openFile(path);
+    this.#sequence += 1;
+    this.#size = opened.size;
+    old.isRetired = true;
+    for (const name of [old.path, `${old.path}-lock`]) rmSync(name, { force: true });
+    closeWhenUnused(old);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    const last = this.failure === undefined ? this.commit() : Promise.resolve();
+    this.#isClosed = true;
+    try {
+      await last;
+    } finally {
+      this.#channel.onExit = () => {};
+      await this.#channel.close();
+      await this.#file.environment.root.close();
+    }
+  }
+
+  #database(table: Table): BinaryDatabase {
+    return this.#file.environment.tables.get(table) as BinaryDatabase;
+  }
+
+  #send(batch: Batch): void {
+    const segments = batch.segments.map(({ bytes, used }) => ({ bytes, used }));
+    this.#channel.send({ kind: "batch", segments }, (reply) => this.#settle(reply));
+  }
+
+  #settle(reply: WriterReply): void {
+    if (reply.kind === "failed") {
+      const message = `the store in ${this.#directory} could not be written: ${reply.message}`;
+      this.#fail(new BackendFailed(message, reply.code));
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    assert(waiting !== undefined, "a reply belongs to a batch");
+    this.#size = reply.size;
+    // The next read must see what the writer made durable before the overlay lets go of it.
+    this.#file.environment.root.resetReadTxn();
+    this.durable = waiting.batch.applied;
+    this.#overlay.dropOldest();
+    waiting.resolve();
+  }
+
+  #fail(failure: BackendFailed): void {
+    if (this.failure !== undefined) return;
+    this.failure = failure;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(failure);
+  }
+}
+
+/** Requests to the writing thread and their replies, in order. */
+class WriterChannel {
+  onExit: () => void = () => {};
+  /** Settles when the thread has opened its file. */
+  readonly opened: Promise<EnvironmentSize>;
+  readonly #worker: Worker;
+  readonly #exit: Promise<void>;
+  readonly #handlers: ((reply: WriterReply) => void)[] = [];
+
+  constructor(path: string) {
+    const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const workerData: WriterOptions = { path };
+    this.#worker = new Worker(new URL(`./lmdb-writer.${suffix}`, import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
+    });
+    this.#exit = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        resolve();
+        this.onExit();
+      });
+    });
+    this.opened = new Promise((resolve, reject) => {
+      this.#worker.on("error", reject);
+      this.#handlers.push((reply) => {
+        if (reply.kind === "done") resolve(reply.size);
+        else reject(new BackendFailed(`cannot open ${path}: ${reply.message}`, reply.code));
+      });
+    });
+    this.#worker.on("message", (reply: WriterReply) => {
+      const handler = this.#handlers.shift();
+      // An idle thread does not keep the process alive.
+      if (this.#handlers.length === 0) this.#worker.unref();
+      handler?.(reply);
+    });
+  }
+
+  send(request: WriterRequest, onReply: (reply: WriterReply) => void): void {
+    if (this.#handlers.length === 0) this.#worker.ref();
+    this.#handlers.push(onReply);
+    this.#worker.postMessage(request);
+  }
+
+  request(request: WriterRequest): Promise<WriterReply> {
+    return new Promise((resolve) => this.send(request, resolve));
+  }
+
+  async close(): Promise<void> {
+    this.send({ kind: "close" }, () => {});
+    await this.#exit;
+  }
+}
+
+function openFile(path: string): OpenFile {
+  return { environment: openEnvironment(path), path, views: 0, isRetired: false };
+}
+
+function closeWhenUnused(file: OpenFile): void {
+  if (file.isRetired && file.views === 0) void file.environment.root.close();
+}
+
+function fileOf(directory: string, sequence: number): string {
+  return join(directory, `data-${String(sequence).padStart(6, "0")}.mdb`);
+}
+
+/** The number of the store's file; what a defragmentation left behind is removed. */
+function newestFile(directory: string): number {
+  let newest = 1;
+  const names = readdirSync(directory);
+  for (const name of names) {
+    const match = FILE_NAME.exec(name);
+    if (match !== null) newest = Math.max(newest, Number(match[1]));
+  }
+  for (const name of names) {
+    const match = FILE_NAME.exec(name.replace(/-lock$|\.tmp$/, ""));
+    if (match === null) continue;
+    const isCurrent = Number(match[1]) === newest;
+    if (!isCurrent || name.endsWith(".tmp")) rmSync(join(directory, name), { force: true });
+  }
+  return newest;
+}
+
+function readRecord(
+  database: BinaryDatabase,
+  table: Table,
+  key: Buffer,
+  options?: object,
+): Buffer | undefined {
+  // The fast buffer is reused by the next read: copy once, without the checksum.
+  const found = (database as FastDatabase).getBinaryFast(key, options);
+  if (found === undefined) return undefined;
+  return checkedCopy(table, key, found);
+}
+
+/** `stored` = value and checksum; may be longer-lived memory of LMDB's, so the value is copied. */
+function checkedCopy(table: Table, key: Buffer, stored: Uint8Array): Buffer {
+  const valueBytes = stored.length - CHECKSUM_BYTES;
+  if (valueBytes < 0) throw new CorruptRecord(table, key, 0, 0);
+  const value = Buffer.allocUnsafe(valueBytes);
+  value.set(stored.subarray(0, valueBytes));
+  const wanted =
+    ((stored[valueBytes] as number) |
+      ((stored[valueBytes + 1] as number) << 8) |
+      ((stored[valueBytes + 2] as number) << 16) |
+      ((stored[valueBytes + 3] as number) << 24)) >>>
+    0;
+  const found = recordChecksum(key, value, valueBytes);
+  if (found !== wanted) throw new CorruptRecord(table, key, found, wanted);
+  return value;
+}
+
+function rowsOf(
+  database: BinaryDatabase,
+  table: Table,
+  lo: Buffer,
+  hi: Buffer | undefined,
+  options?: object,
+): { next: RowSource; close: () => void } {
+  const range: Record<string, unknown> = { ...options };
+  if (lo.length > 0) range["start"] = lo;
+  if (hi !== undefined) range["end"] = hi;
+  const iterator = database.getRange(range)[Symbol.iterator]();
+  return {
+    next: () => {
+      const step = iterator.next();
+      if (step.done === true) return undefined;
+      const key = Buffer.from(
+        step.value.key.buffer,
+        step.value.key.byteOffset,
+        step.value.key.length,
+      );
+      return { key, value: checkedCopy(table, key, step.value.value) };
+    },
+    close: () => iterator.return?.(),
+  };
+}
+
+function lastKey(database: BinaryDatabase): string {
+  for (const key of database.getKeys({ reverse: true, limit: 1 })) {
+    return Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice();
+  }
+  return "";
+}
+
+function readApplied(get: (table: Table, key: Buffer) => Buffer | undefined): AppliedPoint {
+  const index = get("meta", META_INDEX_KEY);
+  const term = get("meta", META_TERM_KEY);
+  return {
+    index: index === undefined ? 0 : Number(index.readBigUInt64BE()),
+    term: term === undefined ? 0 : Number(term.readBigUInt64BE()),
+  };
+}
+
+function bigEndian(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(Math.floor(value / 0x1_0000_0000), 0);
+  bytes.writeUInt32BE(value >>> 0, 4);
+  return bytes;
+}

@@ -1,0 +1,254 @@
+/** One suite for every implementation of the Backend interface. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { Prng } from "../../src/base/index.ts";
+import {
+  type Backend,
+  MemoryBackend,
+  openLmdbBackend,
+  type Table,
+} from "../../src/backend/index.ts";
+
+interface Subject {
+  backend: Backend;
+  /** Closes and opens anew on the same medium. */
+  reopen(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+const implementations: { name: string; open: () => Promise<Subject> }[] = [
+  { name: "memory", open: openMemory },
+  { name: "lmdb", open: openLmdb },
+];
+
+async function openMemory(): Promise<Subject> {
+  const subject = {
+    backend: new MemoryBackend(),
+    async reopen() {
+      await subject.backend.close();
+      subject.backend = new MemoryBackend({ medium: subject.backend.medium });
+    },
+    dispose: () => subject.backend.close(),
+  };
+  return subject;
+}
+
+async function openLmdb(): Promise<Subject> {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-backend-"));
+  const subject = {
+    backend: await openLmdbBackend({ directory }),
+    async reopen() {
+      await subject.backend.close();
+      subject.backend = await openLmdbBackend({ directory });
+    },
+    async dispose() {
+      await subject.backend.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+  return subject;
+}
+
+function bytes(text: string): Buffer {
+  return Buffer.from(text, "latin1");
+}
+
+function texts(backend: Pick<Backend, "scan">, table: Table, lo: string, hi?: string): string[] {
+  const rows = backend.scan(table, bytes(lo), hi === undefined ? undefined : bytes(hi), 1e6);
+  return rows.map((row) => `${row.key.latin1Slice()}=${row.value.latin1Slice()}`);
+}
+
+for (const { name, open } of implementations) {
+  describe(`backend contract: ${name}`, () => {
+    test("put: visible at once, and in the store after a commit and a reopen", async () => {
+      const subject = await open();
+      subject.backend.put("lease", bytes("a"), bytes("1"));
+      assert.equal(subject.backend.get("lease", bytes("a"))?.latin1Slice(), "1");
+      assert.equal(subject.backend.get("alarm", bytes("a")), undefined);
+      await subject.backend.commit();
+      assert.equal(subject.backend.get("lease", bytes("a"))?.latin1Slice(), "1");
+      await subject.reopen();
+      assert.equal(subject.backend.get("lease", bytes("a"))?.latin1Slice(), "1");
+      await subject.dispose();
+    });
+
+    test("put: an empty value and any byte in a key come back as written", async () => {
+      const subject = await open();
+      for (let byte = 0; byte < 256; byte += 1) {
+        subject.backend.put("auth", Buffer.from([byte]), Buffer.alloc(0));
+      }
+      await subject.reopen();
+      const rows = subject.backend.scan("auth", Buffer.alloc(0), undefined, 1000);
+      assert.deepEqual(
+        rows.map((row) => row.key[0]),
+        Array.from({ length: 256 }, (_, byte) => byte),
+      );
+      assert.ok(rows.every((row) => row.value.length === 0));
+      await subject.dispose();
+    });
+
+    test("scan: overlay, sealed batches and stored rows merge in key order", async () => {
+      const subject = await open();
+      const { backend } = subject;
+      for (const key of ["b", "d", "f", "h"]) backend.put("members", bytes(key), bytes("old"));
+      await backend.commit();
+      backend.put("members", bytes("d"), bytes("sealed"));
+      backend.delete("members", bytes("f"));
+      const sealed = backend.commit();
+      backend.put("members", bytes("a"), bytes("new"));
+      backend.put("members", bytes("d"), bytes("new"));
+      backend.delete("members", bytes("h"));
+      const wanted = ["a=new", "b=old", "d=new"];
+      assert.deepEqual(texts(backend, "members", ""), wanted);
+      assert.deepEqual(texts(backend, "members", "b", "d"), ["b=old"]);
+      await sealed;
+      assert.deepEqual(texts(backend, "members", ""), wanted);
+      await subject.reopen();
+      assert.deepEqual(texts(subject.backend, "members", ""), wanted);
+      await subject.dispose();
+    });
+
+    test("scan: limit and bytesMax bound a slice, one row always fits", async () => {
+      const subject = await open();
+      for (let at = 0; at < 10; at += 1) {
+        subject.backend.put("key", bytes(`k${at}`), Buffer.alloc(100, at));
+        if (at === 4) await subject.backend.commit();
+      }
+      assert.equal(subject.backend.scan("key", bytes(""), undefined, 3).length, 3);
+      assert.equal(subject.backend.scan("key", bytes(""), undefined, 99, 450).length, 4);
+      assert.equal(subject.backend.scan("key", bytes("k3"), undefined, 99, 1).length, 1);
+      await subject.dispose();
+    });
+
+    test("commit: effects and applied point become durable together (AP-01)", async () => {
+      const subject = await open();
+      const { backend } = subject;
+      backend.put("key", bytes("k"), bytes("v"));
+      backend.setApplied({ index: 7, term: 2 });
+      assert.deepEqual(backend.durable, { index: 0, term: 0 });
+      const done = backend.commit();
+      assert.deepEqual(backend.applied, { index: 7, term: 2 });
+      await done;
+      assert.deepEqual(backend.durable, { index: 7, term: 2 });
+      const index = backend.get("meta", bytes("consistent_index"));
+      assert.equal(index?.toString("hex"), "0000000000000007");
+      assert.equal(backend.get("meta", bytes("term"))?.toString("hex"), "0000000000000002");
+      await subject.reopen();
+      assert.deepEqual(subject.backend.applied, { index: 7, term: 2 });
+      assert.deepEqual(subject.backend.durable, { index: 7, term: 2 });
+      await subject.dispose();
+    });
+
+    test("commit: batches settle in order and count what waits", async () => {
+      const subject = await open();
+      const { backend } = subject;
+      const order: number[] = [];
+      const done: Promise<void>[] = [];
+      for (let batch = 0; batch < 5; batch += 1) {
+        backend.put("key", bytes(`k${batch}`), bytes("v"));
+        assert.equal(backend.pendingOperations, 1);
+        done.push(backend.commit().then(() => void order.push(batch)));
+        assert.equal(backend.pendingOperations, 0);
+      }
+      await Promise.all(done);
+      assert.deepEqual(order, [0, 1, 2, 3, 4]);
+      assert.equal(backend.overlayBytes, 0);
+      await subject.dispose();
+    });
+
+    test("read view: stays as it was while writes go on", async () => {
+      const subject = await open();
+      const { backend } = subject;
+      backend.setApplied({ index: 1, term: 1 });
+      backend.put("key", bytes("a"), bytes("1"));
+      await backend.commit();
+      const view = backend.openReadView();
+      backend.put("key", bytes("b"), bytes("2"));
+      backend.delete("key", bytes("a"));
+      backend.setApplied({ index: 2, term: 1 });
+      await backend.commit();
+      assert.deepEqual(view.applied, { index: 1, term: 1 });
+      assert.deepEqual(texts(view, "key", ""), ["a=1"]);
+      assert.equal(view.get("key", bytes("b")), undefined);
+      assert.deepEqual(texts(backend, "key", ""), ["b=2"]);
+      view.close();
+      view.close();
+      assert.deepEqual(texts(backend, "key", ""), ["b=2"]);
+      await subject.dispose();
+    });
+
+    test("put: what is given may be reused, what is read may be written to", async () => {
+      const subject = await open();
+      const { backend } = subject;
+      const key = bytes("a");
+      const value = bytes("1");
+      backend.put("key", key, value);
+      key.fill(0);
+      value.fill(0);
+      backend.get("key", bytes("a"))?.fill(0);
+      assert.deepEqual(texts(backend, "key", ""), ["a=1"]);
+      await backend.commit();
+      backend.get("key", bytes("a"))?.fill(0);
+      assert.deepEqual(texts(backend, "key", ""), ["a=1"]);
+      await subject.dispose();
+    });
+
+    test("random operations and commits: equal to a plain sorted map", async () => {
+      const subject = await open();
+      const model = new Map<string, string>();
+      const prng = new Prng(20_260_801);
+      for (let round = 0; round < 60; round += 1) {
+        for (let step = 0; step < 40; step += 1) {
+          const key = `k${prng.below(200)}`;
+          if (prng.chance(0.3)) {
+            subject.backend.delete("cluster", bytes(key));
+            model.delete(key);
+          } else {
+            const value = `${round}.${step}${"x".repeat(prng.below(5000))}`;
+            subject.backend.put("cluster", bytes(key), bytes(value));
+            model.set(key, value);
+          }
+        }
+        const wanted = [...model].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${k}=${v}`);
+        assert.deepEqual(texts(subject.backend, "cluster", ""), wanted);
+        if (prng.chance(0.5)) {
+          const done = subject.backend.commit();
+          if (prng.chance(0.5)) await done;
+        }
+        if (prng.chance(0.1)) await subject.reopen();
+      }
+      await subject.dispose();
+    });
+
+    test("defragment: contents stay, while reads and writes go on", async () => {
+      const subject = await open();
+      for (let at = 0; at < 3000; at += 1) {
+        subject.backend.put("key", bytes(String(at).padStart(8, "0")), Buffer.alloc(300, at));
+      }
+      await subject.backend.commit();
+      for (let at = 0; at < 2900; at += 1) {
+        subject.backend.delete("key", bytes(String(at).padStart(8, "0")));
+      }
+      await subject.backend.commit();
+      await subject.backend.commit();
+      const before = subject.backend.sizeBytes();
+      const view = subject.backend.openReadView();
+      const done = subject.backend.defragment();
+      subject.backend.put("key", bytes("zz"), bytes("during"));
+      const committed = subject.backend.commit();
+      assert.equal(subject.backend.scan("key", bytes(""), undefined, 1e6).length, 101);
+      await done;
+      await committed;
+      assert.equal(view.scan("key", bytes(""), undefined, 1e6).length, 100);
+      view.close();
+      assert.equal(subject.backend.scan("key", bytes(""), undefined, 1e6).length, 101);
+      if (name === "lmdb") assert.ok(subject.backend.sizeBytes().total < before.total / 4);
+      await subject.reopen();
+      assert.equal(subject.backend.scan("key", bytes(""), undefined, 1e6).length, 101);
+      await subject.dispose();
+    });
+  });
+}
