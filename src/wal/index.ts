@@ -1,0 +1,6 @@
+export { WalCorrupt, WalFailed, type WalFault } from "./errors.ts";
+export { createWal, resumeWal } from "./open.ts";
+export { type LogPoint, readWal, WalReader, type WalTail } from "./reader.ts";
+export type { WalMetadata, WalSnapshot } from "./record.ts";
+export { listSegments, type Segment, SEGMENT_BYTES, walExists } from "./segment.ts";
+export { Wal, WalMetrics, type WalOptions, type WalPosition } from "./wal.ts";

@@ -1,0 +1,108 @@
+/** Makes a new log, and goes on with one that was read. */
+import type { Disk, OpenFile } from "../seam/index.ts";
+import { RecordBuffer } from "./encoder.ts";
+import { marshalMetadata, marshalSnapshot, RecordType, type WalMetadata } from "./record.ts";
+import type { WalReader } from "./reader.ts";
+import { joinPath, SEGMENT_BYTES, segmentName } from "./segment.ts";
+import { Wal, type WalOptions } from "./wal.ts";
+
+const COPY_BYTES = 1024 * 1024;
+
+/**
+ * Makes the log of a new member in a directory that must be missing or empty. It is made beside it
+ * and renamed, so a crash leaves a whole log or none.
+ */
+export async function createWal(
+  disk: Disk,
+  directory: string,
+  metadata: WalMetadata,
+  options: WalOptions,
+): Promise<Wal> {
+  const draft = `${directory}.tmp`;
+  if (await disk.exists(draft)) await disk.remove(draft);
+  await disk.makeDirectory(draft);
+  const name = segmentName(0, 0);
+  const file = await disk.open(joinPath(draft, name), "create");
+  await file.truncate(options.segmentBytes ?? SEGMENT_BYTES);
+  const records = new RecordBuffer();
+  records.addCrc(0);
+  let crc = records.addRecord(RecordType.METADATA, 0, marshalMetadata(metadata));
+  const start = { index: 0, term: 0 };
+  crc = records.addRecord(RecordType.SNAPSHOT, crc, marshalSnapshot(start));
+  await file.write(records.written, 0);
+  await file.sync();
+  await disk.syncDirectory(draft);
+  await disk.rename(draft, directory);
+  await disk.syncDirectory(parentOf(directory));
+  const position = {
+    metadata,
+    segments: [{ path: joinPath(directory, name), sequence: 0, firstIndex: 0 }],
+    file,
+    offset: records.length,
+    crc,
+    lastIndex: 0,
+    hardState: { term: 0, vote: 0n, commit: 0 },
+    snapshotIndex: 0,
+  };
+  return new Wal(disk, directory, position, options);
+}
+
+/**
+ * Opens the log for appending after all of it was read. A torn tail is cut: the segment as it was is
+ * kept beside it as `<name>.broken`. Spare segments that were never begun are removed.
+ */
+export async function resumeWal(reader: WalReader, options: WalOptions): Promise<Wal> {
+  const { tail, metadata } = reader;
+  if (tail === undefined || metadata === undefined) {
+    throw new Error("the write-ahead log must be read to its end before it is appended to");
+  }
+  const { disk, directory } = reader;
+  for (const name of await disk.list(directory)) {
+    if (/^\d+\.tmp$/.test(name)) await disk.remove(joinPath(directory, name));
+  }
+  const segment = tail.segments.at(-1);
+  if (segment === undefined) throw new Error("a log that was read has a segment");
+  const file = await disk.open(segment.path, "write");
+  if (tail.torn !== undefined) await keepBroken(disk, file, directory);
+  // What a crash left behind the tail must never be read as a record later.
+  await file.truncate(tail.offset);
+  await file.truncate(Math.max(options.segmentBytes ?? SEGMENT_BYTES, tail.offset));
+  await file.sync();
+  const position = {
+    metadata,
+    segments: tail.segments,
+    file,
+    offset: tail.offset,
+    crc: tail.crc,
+    lastIndex: reader.lastIndex,
+    hardState: reader.hardState,
+    snapshotIndex: reader.snapshots.at(-1)?.index ?? 0,
+  };
+  return new Wal(disk, directory, position, options);
+}
+
+/** Copies a segment whose tail is about to be cut, for whoever wants to know what was lost. */
+async function keepBroken(disk: Disk, file: OpenFile, directory: string): Promise<void> {
+  const path = `${file.path}.broken`;
+  if (await disk.exists(path)) await disk.remove(path);
+  const copy = await disk.open(path, "create");
+  const bytes = Buffer.allocUnsafeSlow(COPY_BYTES);
+  try {
+    for (let offset = 0; ; ) {
+      const count = await file.read(bytes, offset);
+      await copy.write(bytes.subarray(0, count), offset);
+      offset += count;
+      if (count < bytes.length) break;
+    }
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+  await disk.syncDirectory(directory);
+}
+
+function parentOf(path: string): string {
+  const at = path.replace(/\/+$/, "").lastIndexOf("/");
+  if (at < 0) return ".";
+  return at === 0 ? "/" : path.slice(0, at);
+}
