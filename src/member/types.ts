@@ -4,9 +4,18 @@
  */
 import type { ApplyResponse } from "../apply/index.ts";
 import type { EtcdError } from "../errors/index.ts";
-import type { AlarmMember, RaftOperation } from "../wire/index.ts";
+import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
+import type { WatchSink, WatchStream } from "../watch/index.ts";
+import type {
+  AlarmMember,
+  RangeRequest,
+  RangeResponse,
+  RaftOperation,
+  TxnRequest,
+  TxnResponse,
+} from "../wire/index.ts";
 
-/** Exactly one of the two is called, once, never before `propose` or `readIndex` returned. */
+/** Exactly one of the two is called, once. */
 export interface Waiter<T> {
   done(result: T): void;
   refused(error: EtcdError): void;
@@ -22,6 +31,7 @@ export interface ClusterMember {
 }
 
 export interface MemberStatus {
+  /** 0n = none known. */
   readonly leader: bigint;
   readonly raftTerm: number;
   /** Last committed. */
@@ -33,17 +43,65 @@ export interface MemberStatus {
   readonly quotaBytes: number;
 }
 
+export interface LeaseTimes {
+  /** -1 = unknown lease. */
+  readonly ttlSeconds: number;
+  readonly grantedTtlSeconds: number;
+  /** One-byte strings, sorted. */
+  readonly keys: readonly string[];
+}
+
+/** The store as one bbolt file with its SHA-256 behind it (MA-07), made while it is read. */
+export interface SnapshotStream {
+  /** File and trailer. */
+  readonly totalBytes: number;
+  /** Storage version, such as "3.7.0". */
+  readonly version: string;
+  /** Pieces in order; return() releases the view. */
+  readonly pieces: AsyncIterable<Buffer>;
+}
+
 export interface Member {
   readonly id: bigint;
   readonly clusterId: bigint;
   readonly raftTerm: number;
+  readonly currentRevision: number;
+  /** "3.7.0"; undefined until decided. */
+  readonly clusterVersion: string | undefined;
   status(): MemberStatus;
   members(): readonly ClusterMember[];
   alarms(): readonly AlarmMember[];
-  /** "3.7.0"; undefined until decided. */
-  readonly clusterVersion: string | undefined;
-  /** Refusals are those of the apply, of the quota, of back-pressure, and of a lost leader. */
+
+  /**
+   * Refusals are those of the apply, of the quota, of back-pressure, and of a lost leader. Never
+   * answers before it returned.
+   */
   propose(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void;
-  /** Answers once a read of the local store is linearizable (KV-10). */
+  /** Answers, perhaps at once, when a read of the local store is linearizable (KV-10). */
   readIndex(waiter: Waiter<void>): void;
+
+  /** Reads of the local store: linearizable only after `readIndex`. */
+  range(request: RangeRequest): RangeResponse | EtcdError;
+  openRange(query: RangeQuery): RangeCursor | EtcdError;
+  /** A transaction of ranges only (TX-12). */
+  readTxn(request: TxnRequest): TxnResponse | EtcdError;
+
+  openWatchStream(sink: WatchSink): WatchStream;
+
+  /** A lease id for a grant that names none (LE-01). */
+  newLeaseId(): bigint;
+  /** The TTL that a grant really gets (LE-02). */
+  effectiveTtlSeconds(ttlSeconds: number): number;
+  /** Answers the renewed TTL in seconds; 0 for an unknown or expired lease (LE-04). */
+  keepAlive(leaseId: bigint, waiter: Waiter<number>): void;
+  leaseTimes(leaseId: bigint, withKeys: boolean): LeaseTimes;
+  /** Sorted by expiry (LE-06). */
+  leases(): bigint[];
+
+  hash(): Promise<number>;
+  hashKv(revision: number): Promise<HashOutcome | EtcdError>;
+  defragment(): Promise<void>;
+  snapshot(): Promise<SnapshotStream>;
+  /** Settles when the scrub of a compaction up to `revision` is on disk (CP-02). */
+  compactionFinished(): Promise<void>;
 }

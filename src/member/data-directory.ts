@@ -1,0 +1,84 @@
+/**
+ * Where a member keeps what, and whether this version may touch it.
+ *
+ *   <data>/member/format   "holdfast 1\n": the version of this layout
+ *   <data>/member/wal/     the log, in etcd's segment format
+ *   <data>/member/store/   the store
+ */
+import type { Disk } from "../seam/index.ts";
+
+const FORMAT = 1;
+const FORMAT_PREFIX = "holdfast ";
+
+export interface DataDirectory {
+  readonly root: string;
+  readonly wal: string;
+  readonly store: string;
+}
+
+/** An operator's problem with the data directory; the message says what to do. */
+export class DataDirectoryError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "DataDirectoryError";
+  }
+}
+
+/** Creates what is missing and checks the format. `walDirectory` overrides the log's place. */
+export async function openDataDirectory(
+  disk: Disk,
+  root: string,
+  walDirectory?: string,
+): Promise<DataDirectory> {
+  const member = `${root}/member`;
+  const paths = { root, wal: walDirectory ?? `${member}/wal`, store: `${member}/store` };
+  const isEtcds = (await disk.exists(`${member}/snap/db`)) && !(await disk.exists(paths.store));
+  if (isEtcds) {
+    throw new DataDirectoryError(
+      `data directory ${root} holds an etcd store (${member}/snap/db), and Holdfast keeps its own ` +
+        "format; take a snapshot with etcdctl and restore it into a new directory",
+    );
+  }
+  for (const directory of [root, member, paths.store]) {
+    await disk.makeDirectory(directory, 0o700);
+  }
+  await checkFormat(disk, `${member}/format`, root);
+  return paths;
+}
+
+async function checkFormat(disk: Disk, path: string, root: string): Promise<void> {
+  if (!(await disk.exists(path))) {
+    await writeFormat(disk, path);
+    return;
+  }
+  const text = (await disk.readFile(path)).toString("utf8").trimEnd();
+  const found = text.startsWith(FORMAT_PREFIX)
+    ? Number(text.slice(FORMAT_PREFIX.length))
+    : Number.NaN;
+  if (!Number.isInteger(found) || found < 1) {
+    throw new DataDirectoryError(
+      `${path} says "${text.slice(0, 40)}", wanted "${FORMAT_PREFIX}${FORMAT}"; the file is not ` +
+        "Holdfast's or is damaged: restore it, or start with an empty data directory",
+    );
+  }
+  if (found > FORMAT) {
+    throw new DataDirectoryError(
+      `data directory ${root} has format ${found}, this version reads up to ${FORMAT}; start the ` +
+        "newer version that wrote it, or restore a snapshot into a new directory",
+    );
+  }
+}
+
+async function writeFormat(disk: Disk, path: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  if (await disk.exists(temporary)) await disk.remove(temporary);
+  const file = await disk.open(temporary, "create");
+  try {
+    await file.write(Buffer.from(`${FORMAT_PREFIX}${FORMAT}\n`), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.rename(temporary, path);
+  await disk.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+}

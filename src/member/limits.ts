@@ -1,0 +1,22 @@
+/** Limits of the member's queues and slices; see base/limits.ts for those that clients see. */
+
+/** Proposals waiting for a batch. Beyond: `too many requests`. */
+export const PROPOSALS_MAX = 20_000;
+/** One batch to the log. The rest waits for the next one. */
+export const BATCH_ENTRIES_MAX = 4_096;
+export const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** Entries applied before the event loop runs again: about 2 ms. */
+export const APPLY_SLICE_ENTRIES = 256;
+/** Expired leases are looked for this often (LE-08: etcd 500 ms). */
+export const LEASE_SCAN_INTERVAL_MS = 200;
+/** Revokes proposed by one scan; they share a batch. The rest waits for the next scan. */
+export const LEASES_EXPIRED_MAX = 1_000;
+/** Remaining times in one LeaseCheckpoint entry. */
+export const LEASE_CHECKPOINTS_MAX = 1_000;
+/** Records that one step of a compaction looks at, and the rest between steps (CP-04). */
+export const COMPACT_STEP_RECORDS = 1_000;
+export const COMPACT_STEP_INTERVAL_MS = 10;
+/** Work units of one step of the watch hub before the event loop runs again. */
+export const WATCH_STEP_WORK = 2_000;
+/** Coarse time for timeouts and progress notifications. */
+export const TICK_INTERVAL_MS = 50;

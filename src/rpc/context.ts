@@ -1,0 +1,77 @@
+/**
+ * What every service shares: the member, one scratch writer, the limits and the version that we
+ * answer as. Encoding into the scratch writer and `call.respond` happen in one go, so one writer
+ * is enough for all calls.
+ */
+import { type ByteWriter, MalformedError } from "../base/index.ts";
+import { Code, EtcdError } from "../errors/index.ts";
+import type { ServerCall } from "../grpc/index.ts";
+import type { Member } from "../member/index.ts";
+import type { Logger, Timers } from "../seam/index.ts";
+import type { ResponseHeader } from "../wire/index.ts";
+
+export interface RpcOptions {
+  readonly member: Member;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly txnOpsMax: number;
+  readonly requestBytesMax: number;
+  /** "3.7.1": the version that Status answers. */
+  readonly serverVersion: string;
+  /** keys_only answers hold the lease: 3.4 to 3.6 (KV-06). */
+  readonly keysOnlyHasLease: boolean;
+}
+
+export interface RpcContext extends RpcOptions {
+  readonly writer: ByteWriter;
+}
+
+export function headerOf(member: Member, revision: number): ResponseHeader {
+  return {
+    clusterId: member.clusterId,
+    memberId: member.id,
+    revision,
+    raftTerm: member.raftTerm,
+  };
+}
+
+export function failCall(call: ServerCall, error: EtcdError): void {
+  call.fail(error.code, error.message);
+}
+
+/**
+ * Runs one step of a call; what it throws ends the call and nothing else. Every step goes through
+ * here: handlers by services.ts, and what runs later by its own file.
+ */
+export function attempt(context: RpcContext, call: ServerCall, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    failThrown(context, call, error);
+  }
+}
+
+export function failThrown(context: RpcContext, call: ServerCall, error: unknown): void {
+  if (error instanceof EtcdError) return failCall(call, error);
+  if (error instanceof MalformedError) {
+    call.fail(Code.INTERNAL, `grpc: error unmarshalling request: ${error.message}`);
+    return;
+  }
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const isCorrupt = cause.name === "CorruptRecord";
+  context.logger.error("request failed", {
+    path: call.path,
+    error: cause.message,
+    stack: cause.stack,
+  });
+  call.fail(isCorrupt ? Code.DATA_LOSS : Code.INTERNAL, `etcdserver: ${cause.message}`);
+}
+
+/** A call that answers by a promise. */
+export function attemptAsync(
+  context: RpcContext,
+  call: ServerCall,
+  step: () => Promise<void>,
+): void {
+  step().catch((error: unknown) => failThrown(context, call, error));
+}

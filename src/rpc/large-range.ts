@@ -1,0 +1,204 @@
+/**
+ * A unary Range whose answer may be large. gRPC wants the length of a message before its first
+ * byte, so a range that outgrows RANGE_BYTES_WHOLE is walked twice at one revision: once to add up
+ * the sizes, once to send. Each walk goes in slices and lets the event loop run between them, so
+ * neither memory nor anybody else's latency follows the size of the answer.
+ */
+import type { ServerStream } from "../grpc/index.ts";
+import type { RangeCursor } from "../mvcc/index.ts";
+import { errors } from "../errors/index.ts";
+import {
+  type EncodedKeyValue,
+  encodePairFrame,
+  encodeRangeHead,
+  encodeRangeResponse,
+  encodeRangeTail,
+  type RangeRequest,
+  SortOrder,
+  SortTarget,
+  sizeFramedPair,
+} from "../wire/index.ts";
+import { attempt, failCall, headerOf, type RpcContext } from "./context.ts";
+
+/** An answer up to this size is built at once. */
+const RANGE_BYTES_WHOLE = 512 * 1024;
+const SLICE_RECORDS = 128;
+const SLICE_BYTES = 64 * 1024;
+
+/** A range of many keys in key order without filters: all others need the whole result at once. */
+export function isStreamable(request: RangeRequest): boolean {
+  if (request.rangeEnd.length === 0 || request.countOnly) return false;
+  const isKeyOrder =
+    request.sortTarget === SortTarget.KEY && request.sortOrder !== SortOrder.DESCEND;
+  const isFiltered =
+    request.minModRevision !== 0 ||
+    request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 ||
+    request.maxCreateRevision !== 0;
+  return isKeyOrder && !isFiltered;
+}
+
+export function serveLargeRange(
+  context: RpcContext,
+  call: ServerStream,
+  request: RangeRequest,
+): void {
+  new LargeRange(context, call, request).start();
+}
+
+class LargeRange {
+  readonly #context: RpcContext;
+  readonly #call: ServerStream;
+  readonly #request: RangeRequest;
+  /** The store's revision when the read began: the answer's header. */
+  readonly #headerRevision: number;
+  /** At which the keys are read; pinned so that both walks see the same. */
+  readonly #revision: number;
+  /** Most records that are sent. */
+  readonly #limit: number;
+  #cursor: RangeCursor | undefined;
+  /** Records gathered while the answer is still small; undefined once it is not. */
+  #gathered: EncodedKeyValue[] | undefined = [];
+  #kvBytes = 0;
+  #records = 0;
+  #count = 0;
+
+  constructor(context: RpcContext, call: ServerStream, request: RangeRequest) {
+    this.#context = context;
+    this.#call = call;
+    this.#request = request;
+    this.#headerRevision = context.member.currentRevision;
+    this.#revision = request.revision > 0 ? request.revision : this.#headerRevision;
+    this.#limit = request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
+  }
+
+  start(): void {
+    if (this.#open()) this.#measure();
+  }
+
+  /** Opens the cursor at the pinned revision; false when the call was refused. */
+  #open(): boolean {
+    const cursor = this.#context.member.openRange({
+      key: this.#request.key,
+      rangeEnd: this.#request.rangeEnd,
+      revision: this.#revision,
+      limit: this.#request.limit > 0 ? this.#request.limit : 0,
+      countOnly: false,
+      keysOnly: this.#request.keysOnly,
+    });
+    if ("code" in cursor) {
+      failCall(this.#call, cursor);
+      return false;
+    }
+    this.#cursor = cursor;
+    this.#call.onCancel = () => this.#close();
+    return true;
+  }
+
+  #close(): void {
+    this.#cursor?.close();
+    this.#cursor = undefined;
+  }
+
+  #later(step: () => void): void {
+    this.#context.timers.soon(() => attempt(this.#context, this.#call, step));
+  }
+
+  /** The next slice, undefined at the end or when the call is over. */
+  #slice(): EncodedKeyValue[] | undefined {
+    if (this.#cursor === undefined) return undefined;
+    const wanted = Math.min(SLICE_RECORDS, this.#limit - this.#records);
+    const kvs = wanted > 0 ? this.#cursor.next(wanted, SLICE_BYTES) : [];
+    if (kvs === "compacted") {
+      this.#close();
+      failCall(this.#call, errors.Compacted);
+      return undefined;
+    }
+    this.#records += kvs.length;
+    return kvs;
+  }
+
+  #measure(): void {
+    for (;;) {
+      const kvs = this.#slice();
+      if (kvs === undefined) return;
+      if (kvs.length === 0) return this.#measured();
+      for (const kv of kvs) this.#kvBytes += sizeFramedPair(kv.length);
+      if (this.#gathered === undefined || this.#kvBytes > RANGE_BYTES_WHOLE) {
+        this.#gathered = undefined;
+      } else {
+        this.#gathered.push(...kvs);
+      }
+      if (this.#records > SLICE_RECORDS * 8 || this.#gathered === undefined) {
+        this.#later(() => this.#measure());
+        return;
+      }
+    }
+  }
+
+  #measured(): void {
+    this.#close();
+    const count = this.#countKeys();
+    if (count === undefined) return;
+    this.#count = count;
+    if (this.#gathered !== undefined) return this.#respond(this.#gathered);
+    const { writer, member } = this.#context;
+    writer.reset();
+    encodeRangeHead(writer, headerOf(member, this.#headerRevision));
+    const head = writer.take();
+    encodeRangeTail(writer, this.#records < count, count);
+    const tail = writer.take();
+    this.#records = 0;
+    if (!this.#open()) return;
+    this.#call.onDrain = () => attempt(this.#context, this.#call, () => this.#sendSlices(tail));
+    this.#call.beginMessage(head.length + this.#kvBytes + tail.length);
+    this.#call.sendPiece(head);
+    this.#sendSlices(tail);
+  }
+
+  /** Keys in the range whatever the limit (KV-09). */
+  #countKeys(): number | undefined {
+    if (this.#records < this.#limit) return this.#records;
+    const counted = this.#context.member.range({
+      ...this.#request,
+      revision: this.#revision,
+      countOnly: true,
+    });
+    if (!("code" in counted)) return counted.count;
+    failCall(this.#call, counted);
+    return undefined;
+  }
+
+  #respond(kvs: EncodedKeyValue[]): void {
+    const { writer, member } = this.#context;
+    writer.reset();
+    encodeRangeResponse(writer, headerOf(member, this.#headerRevision), {
+      revision: this.#headerRevision,
+      kvs,
+      more: kvs.length < this.#count,
+      count: this.#count,
+    });
+    this.#call.respond(writer.view());
+  }
+
+  #sendSlices(tail: Buffer): void {
+    const { writer } = this.#context;
+    const kvs = this.#slice();
+    if (kvs === undefined) return;
+    if (kvs.length === 0) {
+      this.#close();
+      this.#call.onDrain = undefined;
+      this.#call.sendPiece(tail);
+      this.#call.end();
+      return;
+    }
+    writer.reset();
+    for (const kv of kvs) {
+      encodePairFrame(writer, kv.length);
+      writer.raw(kv);
+    }
+    // False: the peer or the socket is behind; `onDrain` goes on from here.
+    if (!this.#call.sendPiece(writer.view())) return;
+    this.#later(() => this.#sendSlices(tail));
+  }
+}

@@ -1,0 +1,150 @@
+/** etcdserverpb.Maintenance (surface 6): about this member, not about the keys. */
+import { errors } from "../errors/index.ts";
+import { formatAlarm } from "../alarm/index.ts";
+import type { Method, ServerStream } from "../grpc/index.ts";
+import type { SnapshotStream } from "../member/index.ts";
+import {
+  AlarmResponseSchema,
+  decodeAlarmRequest,
+  DefragmentResponseSchema,
+  decodeMessage,
+  encodeMessage,
+  HashKVRequestSchema,
+  HashKVResponseSchema,
+  HashResponseSchema,
+  SnapshotResponseSchema,
+  StatusResponseSchema,
+} from "../wire/index.ts";
+import { attempt, attemptAsync, failCall, type RpcContext } from "./context.ts";
+import { checkAlarm } from "./validate.ts";
+
+export function maintenanceMethods(context: RpcContext): [string, Method][] {
+  const path = (name: string) => `/etcdserverpb.Maintenance/${name}`;
+  return [
+    [path("Alarm"), { kind: "unary", handle: (call, bytes) => alarm(context, call, bytes) }],
+    [path("Status"), { kind: "unary", handle: (call) => status(context, call) }],
+    [path("Hash"), { kind: "unary", handle: (call) => hash(context, call) }],
+    [path("HashKV"), { kind: "unary", handle: (call, bytes) => hashKv(context, call, bytes) }],
+    [path("Defragment"), { kind: "unary", handle: (call) => defragment(context, call) }],
+    [path("Snapshot"), { kind: "stream", handle: (call) => snapshot(context, call) }],
+  ];
+}
+
+function fullHeader(context: RpcContext) {
+  const { member } = context;
+  return {
+    clusterId: member.clusterId,
+    memberId: member.id,
+    revision: BigInt(member.currentRevision),
+    raftTerm: BigInt(member.raftTerm),
+  };
+}
+
+function alarm(context: RpcContext, call: ServerStream, bytes: Buffer): void {
+  const request = decodeAlarmRequest(bytes);
+  const refusal = checkAlarm(request);
+  if (refusal !== undefined) return failCall(call, refusal);
+  context.member.propose(
+    { kind: "alarm", alarm: request },
+    {
+      done: (response) => {
+        if (response.kind !== "alarm") return failCall(call, errors.Stopped);
+        call.respond(
+          encodeMessage(AlarmResponseSchema, {
+            header: fullHeader(context),
+            alarms: response.alarms.map((row) => ({ memberID: row.memberId, alarm: row.alarm })),
+          }),
+        );
+      },
+      refused: (error) => failCall(call, error),
+    },
+  );
+}
+
+function status(context: RpcContext, call: ServerStream): void {
+  const { member, serverVersion } = context;
+  const now = member.status();
+  const problems = member.alarms().map(formatAlarm);
+  if (now.leader === 0n) problems.unshift(errors.NoLeader.message);
+  call.respond(
+    encodeMessage(StatusResponseSchema, {
+      header: fullHeader(context),
+      version: serverVersion,
+      dbSize: BigInt(now.dbSizeBytes),
+      leader: now.leader,
+      raftIndex: BigInt(now.raftIndex),
+      raftTerm: BigInt(now.raftTerm),
+      raftAppliedIndex: BigInt(now.raftAppliedIndex),
+      errors: problems,
+      dbSizeInUse: BigInt(now.dbSizeInUseBytes),
+      isLearner: now.isLearner,
+      storageVersion: member.clusterVersion ?? "",
+      dbSizeQuota: BigInt(now.quotaBytes),
+      downgradeInfo: { enabled: false, targetVersion: "" },
+    }),
+  );
+}
+
+function hash(context: RpcContext, call: ServerStream): void {
+  attemptAsync(context, call, async () => {
+    const value = await context.member.hash();
+    call.respond(encodeMessage(HashResponseSchema, { header: fullHeader(context), hash: value }));
+  });
+}
+
+function hashKv(context: RpcContext, call: ServerStream, bytes: Buffer): void {
+  const { revision } = decodeMessage(HashKVRequestSchema, bytes);
+  attemptAsync(context, call, async () => {
+    const outcome = await context.member.hashKv(Number(revision));
+    if ("code" in outcome) return failCall(call, outcome);
+    call.respond(
+      encodeMessage(HashKVResponseSchema, {
+        header: fullHeader(context),
+        hash: outcome.hash,
+        compactRevision: BigInt(outcome.compactRevision),
+        hashRevision: BigInt(outcome.hashRevision),
+      }),
+    );
+  });
+}
+
+/** The answer has no header (FR-28). */
+function defragment(context: RpcContext, call: ServerStream): void {
+  attemptAsync(context, call, async () => {
+    await context.member.defragment();
+    call.respond(encodeMessage(DefragmentResponseSchema, {}));
+  });
+}
+
+/** The file in pieces, then its SHA-256 in a message of its own (MA-07). */
+function snapshot(context: RpcContext, call: ServerStream): void {
+  call.onMessage = () => {
+    call.onMessage = undefined;
+    attemptAsync(context, call, () => sendSnapshot(context, call));
+  };
+}
+
+async function sendSnapshot(context: RpcContext, call: ServerStream): Promise<void> {
+  const stream: SnapshotStream = await context.member.snapshot();
+  let remainingBytes = stream.totalBytes;
+  for await (const piece of stream.pieces) {
+    if (call.cancelled) return;
+    remainingBytes -= piece.length;
+    const message = encodeMessage(SnapshotResponseSchema, {
+      remainingBytes: BigInt(remainingBytes),
+      blob: piece,
+      version: stream.version,
+    });
+    if (!call.send(message)) await drained(call);
+  }
+  attempt(context, call, () => call.end());
+}
+
+/** Settles when the call has room again or is over. */
+function drained(call: ServerStream): Promise<void> {
+  if (call.cancelled) return Promise.resolve();
+  return new Promise((resolve) => {
+    call.onDrain = resolve;
+    call.onCancel = resolve;
+  });
+}

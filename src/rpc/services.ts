@@ -1,0 +1,71 @@
+/**
+ * All services of the client port in one method table, each handler behind a guard: a request that
+ * cannot be decoded is refused, a record that fails its checksum is DataLoss, and neither ends more
+ * than its own call.
+ */
+import { ByteWriter } from "../base/index.ts";
+import type { Method, MethodTable } from "../grpc/index.ts";
+import { clusterMethods } from "./cluster.ts";
+import { attempt, failThrown, type RpcContext, type RpcOptions } from "./context.ts";
+import { HealthService } from "./health.ts";
+import { kvMethods } from "./kv.ts";
+import { leaseMethods } from "./lease.ts";
+import { maintenanceMethods } from "./maintenance.ts";
+import { WatchService } from "./watch.ts";
+
+export interface Rpc {
+  readonly methods: MethodTable;
+  /** Health turns to NOT_SERVING and streams that would never end are ended (FR-13, WA-15). */
+  drain(): void;
+}
+
+export function openRpc(options: RpcOptions): Rpc {
+  const context: RpcContext = { ...options, writer: new ByteWriter(64 * 1024) };
+  const watch = new WatchService(context);
+  const health = new HealthService();
+  const methods = new Map<string, Method>();
+  const tables = [
+    kvMethods(context),
+    watch.methods(),
+    leaseMethods(context),
+    clusterMethods(context),
+    maintenanceMethods(context),
+    health.methods(),
+  ];
+  for (const table of tables) {
+    for (const [path, method] of table) methods.set(path, guarded(context, method));
+  }
+  return {
+    methods,
+    drain: () => {
+      health.stop();
+      watch.close();
+    },
+  };
+}
+
+function guarded(context: RpcContext, method: Method): Method {
+  if (method.kind === "unary") {
+    const handle = method.handle;
+    return {
+      kind: "unary",
+      handle: (call, request) => {
+        try {
+          handle(call, request);
+        } catch (error) {
+          failThrown(context, call, error);
+        }
+      },
+    };
+  }
+  const handle = method.handle;
+  return {
+    kind: "stream",
+    handle: (call) => {
+      handle(call);
+      const onMessage = call.onMessage;
+      if (onMessage === undefined) return;
+      call.onMessage = (message) => attempt(context, call, () => onMessage(message));
+    },
+  };
+}
