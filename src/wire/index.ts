@@ -1,4 +1,6 @@
 export * from "./alarm.ts";
+export { decodeMessage, encodeMessage } from "./cold.ts";
+export * from "./cold-schemas.ts";
 export {
   decodeHeader,
   decodeHeaderOf,
@@ -63,17 +65,17 @@ export {
   decodeConfState,
   decodeEntry,
   decodeHardState,
-  decodeMessage,
+  decodeRaftMessage,
   decodeSnapshot,
   decodeSnapshotMetadata,
   emptyConfState,
-  emptyMessage,
+  emptyRaftMessage,
   encodeConfChange,
   encodeConfChangeV2,
   encodeConfState,
   encodeEntry,
   encodeHardState,
-  encodeMessage,
+  encodeRaftMessage,
   encodeSnapshot,
   encodeSnapshotMetadata,
   sizeEntry,
@@ -104,9 +106,9 @@ export {
   decodeWatchResponse,
   encodeEventField,
   encodeEvents,
-  encodeEventsPrefix,
   encodeWatchRequest,
   encodeWatchResponse,
+  encodeWatchResponseHead,
   sizeEventField,
-  sizeEventsPrefix,
+  sizeWatchResponseHead,
 } from "./watch.ts";

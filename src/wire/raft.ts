@@ -284,7 +284,7 @@ function readSnapshot(reader: ByteReader, snapshot: Snapshot): void {
 
 /* Message */
 
-export function emptyMessage(): Message {
+export function emptyRaftMessage(): Message {
   return {
     type: 0,
     to: 0n,
@@ -302,7 +302,7 @@ export function emptyMessage(): Message {
   };
 }
 
-export function encodeMessage(writer: ByteWriter, message: Message): void {
+export function encodeRaftMessage(writer: ByteWriter, message: Message): void {
   writer.byte(8); // 1 type
   writer.int(message.type);
   writer.byte(16); // 2 to
@@ -339,9 +339,9 @@ export function encodeMessage(writer: ByteWriter, message: Message): void {
 }
 
 /** Entries' data, the snapshot's and the context are views into `bytes`. */
-export function decodeMessage(bytes: Buffer, lo = 0, hi = bytes.length): Message {
+export function decodeRaftMessage(bytes: Buffer, lo = 0, hi = bytes.length): Message {
   const reader = new ByteReader(bytes, lo, hi);
-  const message = emptyMessage();
+  const message = emptyRaftMessage();
   while (reader.pos < reader.end) readMessageField(reader, message, reader.tag());
   return message;
 }

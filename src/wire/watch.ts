@@ -5,9 +5,8 @@
  * stand before the events (field 11) on the wire. So the events are encoded once (`encodeEvents`),
  * and each watcher gets a short prefix of its own in front of the shared bytes:
  *
- *   const events = marshal(encodeEvents, batch);         // once per batch
- *   const header = marshal(encodeHeaderField, header);   // once per batch
- *   encodeEventsPrefix(writer, header, watchId, false);  // per watcher, then the shared bytes
+ *   const events = marshal(encodeEvents, batch);               // once per batch
+ *   encodeWatchResponseHead(writer, header, watchId, false);   // per watcher, then writer.raw(events)
  */
 import { ByteReader, type ByteWriter, MalformedError, sizeOfUint } from "../base/index.ts";
 import {
@@ -19,9 +18,15 @@ import {
   sizeFieldBool,
   sizeFieldInt,
 } from "./fields.ts";
-import { emptyHeader, encodeHeaderField, readHeader } from "./header.ts";
+import { emptyHeader, encodeHeaderField, readHeader, sizeHeaderField } from "./header.ts";
 import { encodePairField, mergePair } from "./kv.ts";
-import type { WatchCreateRequest, WatchEvent, WatchRequest, WatchResponse } from "./messages.ts";
+import type {
+  ResponseHeader,
+  WatchCreateRequest,
+  WatchEvent,
+  WatchRequest,
+  WatchResponse,
+} from "./messages.ts";
 import { sizeFramedPair } from "./range-response.ts";
 
 /* WatchRequest */
@@ -188,23 +193,24 @@ export function sizeEventField(event: WatchEvent): number {
   return 1 + sizeOfUint(size) + size;
 }
 
-/**
- * What stands in front of the events for one watcher. `headerField` is field 1 as
- * `encodeHeaderField` writes it, the same for all watchers of a batch.
- */
-export function encodeEventsPrefix(
+/** What stands in front of the events for one watcher. */
+export function encodeWatchResponseHead(
   writer: ByteWriter,
-  headerField: Buffer,
+  header: ResponseHeader,
   watchId: number,
   fragment: boolean,
 ): void {
-  writer.raw(headerField); // 1
+  encodeHeaderField(writer, header); // 1
   fieldInt(writer, 16, watchId); // 2
   fieldBool(writer, 56, fragment); // 7
 }
 
-export function sizeEventsPrefix(headerField: Buffer, watchId: number, fragment: boolean): number {
-  return headerField.length + sizeFieldInt(watchId) + sizeFieldBool(fragment);
+export function sizeWatchResponseHead(
+  header: ResponseHeader,
+  watchId: number,
+  fragment: boolean,
+): number {
+  return sizeHeaderField(header) + sizeFieldInt(watchId) + sizeFieldBool(fragment);
 }
 
 /** Pairs are views into `bytes`. */

@@ -1,0 +1,44 @@
+/** Generated schemas for `encodeMessage` and `decodeMessage`; hot messages have their own codecs. */
+export {
+  MemberAddRequestSchema,
+  MemberAddResponseSchema,
+  MemberListRequestSchema,
+  MemberListResponseSchema,
+  MemberPromoteRequestSchema,
+  MemberPromoteResponseSchema,
+  MemberRemoveRequestSchema,
+  MemberRemoveResponseSchema,
+  MemberUpdateRequestSchema,
+  MemberUpdateResponseSchema,
+} from "./gen/etcdserverpb/cluster_pb.ts";
+export {
+  LeaseLeasesRequestSchema,
+  LeaseLeasesResponseSchema,
+  LeaseTimeToLiveRequestSchema,
+  LeaseTimeToLiveResponseSchema,
+} from "./gen/etcdserverpb/lease_pb.ts";
+export {
+  AlarmResponseSchema,
+  DefragmentRequestSchema,
+  DefragmentResponseSchema,
+  DowngradeRequestSchema,
+  DowngradeResponseSchema,
+  HashKVRequestSchema,
+  HashKVResponseSchema,
+  HashRequestSchema,
+  HashResponseSchema,
+  MoveLeaderRequestSchema,
+  MoveLeaderResponseSchema,
+  SnapshotRequestSchema,
+  SnapshotResponseSchema,
+  StatusRequestSchema,
+  StatusResponseSchema,
+} from "./gen/etcdserverpb/maintenance_pb.ts";
+export { AuthStatusRequestSchema, AuthStatusResponseSchema } from "./gen/etcdserverpb/auth_pb.ts";
+export {
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthCheckResponseSchema,
+  HealthListRequestSchema,
+  HealthListResponseSchema,
+} from "./gen/grpc/health/v1/health_pb.ts";
