@@ -90,8 +90,17 @@ function checkOp(op: RequestOp, budget: number): Refusal {
 /** Keys put and intervals deleted by a list of operations, with all that is nested in them. */
 interface Writes {
   readonly puts: Set<Key>;
-  /** [lo, hi), compared literally: etcd gives a "\0" end no special meaning here. */
-  readonly deletes: { lo: Key; hi: Key }[];
+  deletes: Interval[];
+}
+
+/**
+ * [lo, hi), compared literally: etcd gives a "\0" end no special meaning here. Lists of them are
+ * sorted and disjoint, so that joining two takes one pass: a request is at most 128 wide in sum
+ * over its levels, which bounds the work whatever a client sends.
+ */
+interface Interval {
+  readonly lo: Key;
+  readonly hi: Key;
 }
 
 function newWrites(): Writes {
@@ -103,35 +112,46 @@ function newWrites(): Writes {
  * branches of a nested transaction may overlap, as only one of them runs.
  */
 function collectWrites(ops: readonly RequestOp[], writes: Writes): Refusal {
+  const own: Interval[] = [];
   for (const op of ops) {
     if (op.kind !== "deleteRange") continue;
     const { key, rangeEnd } = op.deleteRange;
-    writes.deletes.push({ lo: key, hi: rangeEnd.length === 0 ? `${key}\0` : rangeEnd });
+    const hi = rangeEnd.length === 0 ? `${key}\0` : rangeEnd;
+    if (key < hi) own.push({ lo: key, hi });
   }
+  own.sort((a, b) => (a.lo < b.lo ? -1 : a.lo > b.lo ? 1 : 0));
+  writes.deletes = join(writes.deletes, own);
   for (const op of ops) {
     if (op.kind !== "txn") continue;
-    const success = newWrites();
-    const failure = newWrites();
-    const refusal =
-      collectWrites(op.txn.success, success) ??
-      collectWrites(op.txn.failure, failure) ??
-      addPuts(writes, success.puts, undefined) ??
-      addPuts(writes, failure.puts, success.puts);
+    const refusal = collectNested(op.txn, writes);
     if (refusal !== undefined) return refusal;
-    writes.deletes.push(...success.deletes, ...failure.deletes);
   }
   for (const op of ops) {
     if (op.kind !== "put") continue;
-    if (isWritten(writes, op.put.key)) return errors.DuplicateKey;
-    writes.puts.add(op.put.key);
+    const { key } = op.put;
+    if (writes.puts.has(key) || isDeleted(writes, key)) return errors.DuplicateKey;
+    writes.puts.add(key);
   }
+  return undefined;
+}
+
+function collectNested(txn: TxnRequest, writes: Writes): Refusal {
+  const success = newWrites();
+  const failure = newWrites();
+  const refusal =
+    collectWrites(txn.success, success) ??
+    collectWrites(txn.failure, failure) ??
+    addPuts(writes, success.puts, undefined) ??
+    addPuts(writes, failure.puts, success.puts);
+  if (refusal !== undefined) return refusal;
+  writes.deletes = join(join(writes.deletes, success.deletes), failure.deletes);
   return undefined;
 }
 
 function addPuts(
   writes: Writes,
   puts: ReadonlySet<Key>,
-  sibling: Writes["puts"] | undefined,
+  sibling: ReadonlySet<Key> | undefined,
 ): Refusal {
   for (const key of puts) {
     if (writes.puts.has(key) && sibling?.has(key) !== true) return errors.DuplicateKey;
@@ -141,13 +161,37 @@ function addPuts(
   return undefined;
 }
 
-function isWritten(writes: Writes, key: Key): boolean {
-  return writes.puts.has(key) || isDeleted(writes, key);
+/** The union of two sorted lists, itself sorted and disjoint. */
+function join(a: Interval[], b: Interval[]): Interval[] {
+  const joined: Interval[] = [];
+  let last: { lo: Key; hi: Key } | undefined;
+  let atA = 0;
+  let atB = 0;
+  while (atA < a.length || atB < b.length) {
+    const fromA = a[atA];
+    const fromB = b[atB];
+    const takesA = fromB === undefined || (fromA !== undefined && fromA.lo <= fromB.lo);
+    const next = (takesA ? fromA : fromB) as Interval;
+    if (takesA) atA += 1;
+    else atB += 1;
+    if (last === undefined || next.lo > last.hi) {
+      last = { lo: next.lo, hi: next.hi };
+      joined.push(last);
+    } else if (next.hi > last.hi) {
+      last.hi = next.hi;
+    }
+  }
+  return joined;
 }
 
 function isDeleted(writes: Writes, key: Key): boolean {
-  for (const { lo, hi } of writes.deletes) {
-    if (lo <= key && key < hi) return true;
+  const { deletes } = writes;
+  let lo = 0;
+  let hi = deletes.length;
+  while (lo < hi) {
+    const middle = (lo + hi) >>> 1;
+    if ((deletes[middle] as Interval).lo <= key) lo = middle + 1;
+    else hi = middle;
   }
-  return false;
+  return lo > 0 && key < (deletes[lo - 1] as Interval).hi;
 }
