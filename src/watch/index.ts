@@ -1,1 +1,2 @@
+export { createWatchHub } from "./hub.ts";
 export type * from "./types.ts";
