@@ -73,6 +73,8 @@ const WAITING_BYTES_MAX = 512 * 1024 * 1024;
 /** The next segment is made when this much is left of the one in use. */
 const SPARE_BEFORE_BYTES = 16_000_000;
 const ZERO_AHEAD_BYTES = 4 * 1024 * 1024;
+/** After a larger batch the disk has enough to write without zeros (decision 0005). */
+const ZERO_AHEAD_BATCH_BYTES_MAX = 128 * 1024;
 
 export class Wal {
   readonly #disk: Disk;
@@ -261,9 +263,9 @@ export class Wal {
       try {
         await this.#write(batch);
         batch.settled.resolve();
+        this.#prepare(batch.records.length);
         this.#idle = batch.records;
         this.#idle.clear();
-        this.#prepare();
       } catch (error) {
         this.#fail(error, batch);
       }
@@ -327,8 +329,8 @@ export class Wal {
   }
 
   /** What is done ahead of the writes, in the background. */
-  #prepare(): void {
-    this.#zeros.advance(this.#offset);
+  #prepare(writtenBytes: number): void {
+    if (writtenBytes <= ZERO_AHEAD_BATCH_BYTES_MAX) this.#zeros.advance(this.#offset);
     if (this.#spare !== undefined || this.#batch.segment !== undefined) return;
     if (this.#offset < this.#segmentBytes - SPARE_BEFORE_BYTES) return;
     this.#spare = this.#makeSpare((this.#segments.at(-1) as Segment).sequence + 1);

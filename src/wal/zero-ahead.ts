@@ -6,7 +6,7 @@
  */
 import type { OpenFile } from "../seam/index.ts";
 
-const RUN_BYTES = 1024 * 1024;
+const RUN_BYTES = 512 * 1024;
 const ZEROS = Buffer.alloc(RUN_BYTES);
 
 export class ZeroAhead {

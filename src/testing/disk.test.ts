@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Prng } from "../base/index.ts";
+import { DiskCrashed, SimulatedDisk } from "./disk.ts";
+
+async function text(disk: SimulatedDisk, path: string): Promise<string> {
+  return (await disk.readFile(path)).toString("latin1");
+}
+
+test("simulated disk: a crash → what was synced stays, the rest is any mix of sectors", async () => {
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 64; seed += 1) {
+    const disk = new SimulatedDisk();
+    const file = await disk.open("/a", "create");
+    await disk.syncDirectory("/");
+    await file.write(Buffer.alloc(1024, "o"), 0);
+    await file.sync();
+    await file.write(Buffer.alloc(1024, "n"), 0);
+    disk.crash(new Prng(seed));
+    const bytes = await text(disk, "/a");
+    assert.equal(bytes.length, 1024);
+    seen.add(`${bytes[0]}${bytes[511]}${bytes[512]}${bytes[1023]}`);
+    await assert.rejects(file.size(), DiskCrashed);
+  }
+  assert.deepEqual([...seen].sort(), ["nnnn", "nnoo", "oonn", "oooo"]);
+});
+
+test("simulated disk: a durable write → survives with the size, and alone", async () => {
+  let others = 0;
+  for (let seed = 0; seed < 32; seed += 1) {
+    const disk = new SimulatedDisk();
+    const file = await disk.open("/a", "create");
+    await disk.syncDirectory("/");
+    await file.write(Buffer.from("lost?"), 2048);
+    await file.writeDurable(Buffer.from("kept"), 510);
+    disk.crash(new Prng(seed));
+    const bytes = await text(disk, "/a");
+    assert.equal(bytes.slice(510, 514), "kept");
+    if (bytes.includes("lost?")) others += 1;
+  }
+  assert.ok(others > 0 && others < 32);
+});
+
+test("simulated disk: names → a crash keeps a first part of what was not synced", async () => {
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 64; seed += 1) {
+    const disk = new SimulatedDisk();
+    await disk.makeDirectory("/d");
+    await disk.syncDirectory("/");
+    await (await disk.open("/d/a", "create")).close();
+    await disk.syncDirectory("/d");
+    await disk.rename("/d/a", "/d/b");
+    await (await disk.open("/d/c", "create")).close();
+    disk.crash(new Prng(seed));
+    seen.add((await disk.list("/d")).join());
+  }
+  assert.deepEqual([...seen].sort(), ["a", "b", "b,c"]);
+});
+
+test("simulated disk: truncate → the bytes beyond read as zero when the file grows again", async () => {
+  const disk = new SimulatedDisk();
+  const file = await disk.open("/a", "create");
+  await file.write(Buffer.alloc(2000, "x"), 0);
+  await file.truncate(10);
+  await file.truncate(600);
+  assert.equal(await text(disk, "/a"), "x".repeat(10) + "\0".repeat(590));
+});
+
+test("simulated disk: faults → the chosen call fails, a full disk refuses growth", async () => {
+  const disk = new SimulatedDisk({ capacityBytes: 1000 });
+  const file = await disk.open("/a", "create");
+  disk.failNext("sync", "EIO", 1);
+  await file.sync();
+  await assert.rejects(file.sync(), { code: "EIO" });
+  await file.sync();
+  await file.write(Buffer.alloc(1000), 0);
+  await assert.rejects(file.write(Buffer.alloc(1), 1000), { code: "ENOSPC" });
+  await file.write(Buffer.alloc(1000, "y"), 0);
+  await assert.rejects(disk.open("/a", "create"), { code: "EEXIST" });
+  await assert.rejects(disk.open("/b", "read"), { code: "ENOENT" });
+  disk.flip("/a", 3, 0);
+  assert.equal((await text(disk, "/a")).slice(2, 5), "yxy");
+});
+
+test("simulated disk: a crash inside a durable write → the call rejects", async () => {
+  const release: { now?: () => void } = {};
+  const disk = new SimulatedDisk({
+    delay: () =>
+      new Promise((resolve) => {
+        if (release.now === undefined) resolve();
+        release.now = resolve;
+      }),
+  });
+  const file = await disk.open("/a", "create");
+  const write = file.writeDurable(Buffer.from("abc"), 0);
+  // Lets the call reach the medium, then loses power under it.
+  await Promise.resolve();
+  disk.crash(new Prng(1));
+  release.now?.();
+  await assert.rejects(write, DiskCrashed);
+});

@@ -1,0 +1,417 @@
+/**
+ * A disk in memory that loses what a crash loses (seam/Disk).
+ *
+ * Model: a file is sectors of 512 bytes. A write changes the cached sectors; `sync` puts all of
+ * them on the medium, `writeDurable` those that it touches, each with the size. A crash decides for
+ * every sector that is not on the medium, one by one, whether it got there, so writes are lost, torn and
+ * reordered. Names are kept per directory: a crash keeps some first part of the creations, renames and
+ * removals made since the last `syncDirectory`.
+ * Files that were open at a crash are dead: all their calls reject with DiskCrashed.
+ *
+ * Use: `await disk.crash(prng)` and go on with the same disk. Faults: `failNext`, `capacityBytes`, `flip`.
+ */
+import type { Prng } from "../base/index.ts";
+import type { Disk, OpenFile } from "../seam/index.ts";
+
+const SECTOR_BYTES = 512;
+const ZEROS = Buffer.alloc(SECTOR_BYTES);
+
+export type DiskOperation = "open" | "write" | "writeDurable" | "sync" | "truncate" | "rename";
+
+/** The process that made the call is gone. */
+export class DiskCrashed extends Error {
+  constructor() {
+    super("the simulated machine has crashed");
+    this.name = "DiskCrashed";
+  }
+}
+
+function systemError(code: string, path: string): Error & { code: string } {
+  return Object.assign(new Error(`${code}: ${path}`), { code });
+}
+
+/** Contents of one file, whatever its names. */
+class FileNode {
+  readonly kind = "file";
+  /** Sectors on the medium; one that is missing is zero. */
+  readonly durable = new Map<number, Buffer>();
+  /** Sectors that were changed since; these are what is read. */
+  readonly dirty = new Map<number, Buffer>();
+  durableSize = 0;
+  size = 0;
+
+  sector(number: number): Buffer {
+    return this.dirty.get(number) ?? this.durable.get(number) ?? ZEROS;
+  }
+
+  change(number: number, lo: number, bytes: Uint8Array): void {
+    const sector = Buffer.from(this.sector(number));
+    sector.set(bytes, lo);
+    this.dirty.set(number, sector);
+  }
+
+  write(bytes: Uint8Array, offset: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      const lo = (offset + done) % SECTOR_BYTES;
+      const count = Math.min(SECTOR_BYTES - lo, bytes.length - done);
+      this.change((offset + done - lo) / SECTOR_BYTES, lo, bytes.subarray(done, done + count));
+      done += count;
+    }
+    this.size = Math.max(this.size, offset + bytes.length);
+  }
+
+  truncate(size: number): void {
+    const first = Math.floor(size / SECTOR_BYTES);
+    for (const number of new Set([...this.durable.keys(), ...this.dirty.keys()])) {
+      if (number < first) continue;
+      const lo = number === first ? size % SECTOR_BYTES : 0;
+      this.change(number, lo, ZEROS.subarray(lo));
+    }
+    this.size = size;
+  }
+
+  /** Puts dirty sectors in [lo, hi) on the medium, and the size. */
+  settle(lo = 0, hi = Number.MAX_SAFE_INTEGER): void {
+    if (hi - lo > this.dirty.size * SECTOR_BYTES) {
+      for (const number of [...this.dirty.keys()]) {
+        if (number >= Math.floor(lo / SECTOR_BYTES) && number * SECTOR_BYTES < hi)
+          this.keep(number);
+      }
+    } else {
+      for (let number = Math.floor(lo / SECTOR_BYTES); number * SECTOR_BYTES < hi; number += 1) {
+        this.keep(number);
+      }
+    }
+    this.durableSize = this.size;
+  }
+
+  keep(number: number): void {
+    const sector = this.dirty.get(number);
+    if (sector === undefined) return;
+    this.dirty.delete(number);
+    if (sector.equals(ZEROS)) this.durable.delete(number);
+    else this.durable.set(number, sector);
+  }
+
+  read(into: Uint8Array, offset: number): number {
+    const count = Math.max(0, Math.min(into.length, this.size - offset));
+    for (let done = 0; done < count; ) {
+      const lo = (offset + done) % SECTOR_BYTES;
+      const take = Math.min(SECTOR_BYTES - lo, count - done);
+      const sector = this.sector((offset + done - lo) / SECTOR_BYTES);
+      into.set(sector.subarray(lo, lo + take), done);
+      done += take;
+    }
+    return count;
+  }
+
+  crash(prng: Prng): void {
+    const isSizeKept = prng.chance(0.5);
+    for (const number of [...this.dirty.keys()].sort((a, b) => a - b)) {
+      if (prng.chance(0.5)) this.keep(number);
+    }
+    this.dirty.clear();
+    if (isSizeKept) this.durableSize = this.size;
+    this.size = this.durableSize;
+    // What lies beyond the end is gone, as a file system gives zeros when a file grows.
+    this.truncate(this.size);
+    this.settle();
+  }
+}
+
+type Node = FileNode | DirectoryNode;
+
+class DirectoryNode {
+  readonly kind = "directory";
+  entries = new Map<string, Node>();
+  durable = new Map<string, Node>();
+  /** Changes since the last sync, in order. */
+  #pending: ((entries: Map<string, Node>) => void)[] = [];
+
+  change(apply: (entries: Map<string, Node>) => void): void {
+    apply(this.entries);
+    this.#pending.push(apply);
+  }
+
+  settle(): void {
+    for (const apply of this.#pending) apply(this.durable);
+    this.#pending = [];
+  }
+
+  crash(prng: Prng): void {
+    this.#pending.length = prng.below(this.#pending.length + 1);
+    this.settle();
+    this.entries = new Map(this.durable);
+    for (const node of this.entries.values()) node.crash(prng);
+  }
+}
+
+class SimulatedFile implements OpenFile {
+  readonly path: string;
+  readonly #disk: SimulatedDisk;
+  readonly #node: FileNode;
+  readonly #mode: string;
+  readonly #epoch: number;
+  #isClosed = false;
+
+  constructor(disk: SimulatedDisk, path: string, options: { node: FileNode; mode: string }) {
+    this.path = path;
+    this.#disk = disk;
+    this.#node = options.node;
+    this.#mode = options.mode;
+    this.#epoch = disk.epoch;
+  }
+
+  async #enter(operation?: DiskOperation): Promise<void> {
+    if (this.#epoch !== this.#disk.epoch) throw new DiskCrashed();
+    if (this.#isClosed) throw systemError("EBADF", this.path);
+    if (operation === undefined) return;
+    if (operation !== "sync" && this.#mode === "read") throw systemError("EBADF", this.path);
+    this.#disk.enter(operation, this.path);
+  }
+
+  async #leave(): Promise<void> {
+    await this.#disk.delay();
+    if (this.#epoch !== this.#disk.epoch) throw new DiskCrashed();
+  }
+
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    await this.#enter("write");
+    this.#disk.allocate(this.#node, bytes.length, offset);
+    this.#node.write(bytes, offset);
+    await this.#leave();
+  }
+
+  async writeDurable(bytes: Uint8Array, offset: number): Promise<void> {
+    await this.#enter("writeDurable");
+    this.#disk.allocate(this.#node, bytes.length, offset);
+    this.#node.write(bytes, offset);
+    await this.#leave();
+    this.#node.settle(offset, offset + bytes.length);
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<number> {
+    await this.#enter();
+    const count = this.#node.read(into, offset);
+    await this.#leave();
+    return count;
+  }
+
+  async size(): Promise<number> {
+    await this.#enter();
+    return this.#node.size;
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    await this.#enter("truncate");
+    this.#node.truncate(sizeBytes);
+    await this.#leave();
+  }
+
+  async sync(): Promise<void> {
+    await this.#enter("sync");
+    await this.#leave();
+    this.#node.settle();
+  }
+
+  async close(): Promise<void> {
+    await this.#enter();
+    this.#isClosed = true;
+  }
+}
+
+export interface SimulatedDiskOptions {
+  /** Awaited inside every operation; a crash meanwhile interrupts it. Default: one microtask. */
+  readonly delay?: () => Promise<void>;
+  /** Bytes that files may hold; a write beyond rejects with ENOSPC. */
+  readonly capacityBytes?: number;
+}
+
+export class SimulatedDisk implements Disk {
+  readonly #root = new DirectoryNode();
+  readonly delay: () => Promise<void>;
+  /** May be changed at any time. */
+  capacityBytes: number;
+  /** Counts crashes; a file opened in an earlier one is dead. */
+  epoch = 0;
+  /** Operations by kind, to choose moments for faults. */
+  readonly counts = new Map<DiskOperation, number>();
+  #failures: { operation: DiskOperation; code: string; after: number }[] = [];
+
+  constructor(options: SimulatedDiskOptions = {}) {
+    this.delay = options.delay ?? (() => Promise.resolve());
+    this.capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  /** The call of this kind that comes after `after` others rejects with `code`. */
+  failNext(operation: DiskOperation, code: string, after = 0): void {
+    this.#failures.push({ operation, code, after });
+  }
+
+  /** The machine loses power: see the head of this file. */
+  crash(prng: Prng): void {
+    this.epoch += 1;
+    this.#failures = [];
+    this.#root.crash(prng);
+  }
+
+  /** Changes one bit on the medium. */
+  flip(path: string, offset: number, bit: number): void {
+    const node = this.#file(path);
+    const into = Buffer.alloc(1);
+    node.read(into, offset);
+    node.write(Buffer.of((into[0] as number) ^ (1 << bit)), offset);
+    node.settle();
+  }
+
+  /** Puts a whole file on the medium, its name as well; its directory must be there. */
+  place(path: string, bytes: Uint8Array): void {
+    const { parent, name } = this.#locate(path);
+    const node = new FileNode();
+    node.write(bytes, 0);
+    node.settle();
+    parent.change((entries) => entries.set(name, node));
+    parent.settle();
+  }
+
+  /** Called by files: throws the fault that was asked for. */
+  enter(operation: DiskOperation, path: string): void {
+    this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
+    for (const [position, failure] of this.#failures.entries()) {
+      if (failure.operation !== operation) continue;
+      if (failure.after > 0) {
+        failure.after -= 1;
+        continue;
+      }
+      this.#failures.splice(position, 1);
+      throw systemError(failure.code, path);
+    }
+  }
+
+  /** Called by files before a write. */
+  allocate(node: FileNode, count: number, offset: number): void {
+    const grown = Math.max(0, offset + count - node.size);
+    if (grown > 0 && this.#usedBytes(this.#root) + grown > this.capacityBytes) {
+      throw systemError("ENOSPC", "write");
+    }
+  }
+
+  async open(path: string, mode: "read" | "write" | "create"): Promise<OpenFile> {
+    this.enter("open", path);
+    await this.delay();
+    const { parent, name } = this.#locate(path);
+    const found = parent.entries.get(name);
+    if (mode === "create") {
+      if (found !== undefined) throw systemError("EEXIST", path);
+      const node = new FileNode();
+      parent.change((entries) => entries.set(name, node));
+      return new SimulatedFile(this, path, { node, mode });
+    }
+    if (found === undefined) throw systemError("ENOENT", path);
+    if (found.kind !== "file") throw systemError("EISDIR", path);
+    return new SimulatedFile(this, path, { node: found, mode });
+  }
+
+  async list(directory: string): Promise<string[]> {
+    return [...this.#directory(directory).entries.keys()].sort();
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return this.#find(path) !== undefined;
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    let node = this.#root;
+    for (const name of split(path)) {
+      let next = node.entries.get(name);
+      if (next === undefined) {
+        const made = new DirectoryNode();
+        node.change((entries) => entries.set(name, made));
+        next = made;
+      }
+      if (next.kind !== "directory") throw systemError("ENOTDIR", path);
+      node = next;
+    }
+  }
+
+  /** Within one directory only. */
+  async rename(source: string, target: string): Promise<void> {
+    this.enter("rename", source);
+    await this.delay();
+    const from = this.#locate(source);
+    const to = this.#locate(target);
+    const node = from.parent.entries.get(from.name);
+    if (node === undefined) throw systemError("ENOENT", source);
+    if (from.parent !== to.parent) throw systemError("EXDEV", target);
+    const replaced = to.parent.entries.get(to.name);
+    if (replaced?.kind === "directory" && replaced.entries.size > 0) {
+      throw systemError("ENOTEMPTY", target);
+    }
+    from.parent.change((entries) => {
+      entries.delete(from.name);
+      entries.set(to.name, node);
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    const { parent, name } = this.#locate(path);
+    if (!parent.entries.has(name)) throw systemError("ENOENT", path);
+    parent.change((entries) => entries.delete(name));
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const epoch = this.epoch;
+    await this.delay();
+    if (epoch !== this.epoch) throw new DiskCrashed();
+    this.#directory(directory).settle();
+  }
+
+  async readFile(path: string): Promise<Buffer> {
+    const node = this.#file(path);
+    const bytes = Buffer.alloc(node.size);
+    node.read(bytes, 0);
+    return bytes;
+  }
+
+  #usedBytes(directory: DirectoryNode): number {
+    let used = 0;
+    for (const node of directory.entries.values()) {
+      used += node.kind === "file" ? node.size : this.#usedBytes(node);
+    }
+    return used;
+  }
+
+  #find(path: string): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const name of split(path)) {
+      if (node?.kind !== "directory") return undefined;
+      node = node.entries.get(name);
+    }
+    return node;
+  }
+
+  #file(path: string): FileNode {
+    const node = this.#find(path);
+    if (node === undefined) throw systemError("ENOENT", path);
+    if (node.kind !== "file") throw systemError("EISDIR", path);
+    return node;
+  }
+
+  #directory(path: string): DirectoryNode {
+    const node = this.#find(path);
+    if (node === undefined) throw systemError("ENOENT", path);
+    if (node.kind !== "directory") throw systemError("ENOTDIR", path);
+    return node;
+  }
+
+  #locate(path: string): { parent: DirectoryNode; name: string } {
+    const names = split(path);
+    const name = names.pop();
+    if (name === undefined) throw systemError("EINVAL", path);
+    return { parent: this.#directory(names.join("/")), name };
+  }
+}
+
+function split(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
+}

@@ -1,0 +1,6 @@
+export {
+  DiskCrashed,
+  type DiskOperation,
+  SimulatedDisk,
+  type SimulatedDiskOptions,
+} from "./disk.ts";
