@@ -17,6 +17,14 @@ export interface ServerCall {
   readonly cancelled: boolean;
   /** First value of a request header, ASCII, by lower-case name. */
   metadata(name: string): string | undefined;
+  /** The same for a name that ends in `-bin`, decoded. */
+  metadataBinary(name: string): Buffer | undefined;
+  /** All fields of the request's header block, pseudo-header fields first. */
+  metadataAll(): readonly { readonly name: string; readonly value: string }[];
+  /** A field of the response's header; before the first message. */
+  addHeader(name: string, value: string): void;
+  /** A field of the trailers; before the end. */
+  addTrailer(name: string, value: string): void;
 
   /** Unary and client streaming: the one response. `message` is copied before this returns. */
   respond(message: Uint8Array): void;
@@ -53,7 +61,12 @@ export type Method =
   /** `call.onDrain`/`onCancel` may be set too (a large answer in pieces). `request` belongs to the handler. */
   | { readonly kind: "unary"; readonly handle: (call: ServerStream, request: Buffer) => void }
   /** Server, client and bidirectional streaming: the messages come by `onMessage`. */
-  | { readonly kind: "stream"; readonly handle: (call: ServerStream) => void };
+  | {
+      readonly kind: "stream";
+      /** For metrics: `grpc_type`. Taken as bidirectional when missing. */
+      readonly type?: "client_stream" | "server_stream" | "bidi_stream";
+      readonly handle: (call: ServerStream) => void;
+    };
 
 /** By full path. */
 export type MethodTable = ReadonlyMap<string, Method>;
