@@ -1,4 +1,14 @@
+export { BboltFile } from "./bbolt-reader.ts";
 export { type BboltPlan, planBboltFile, writeBboltFile } from "./bbolt-writer.ts";
 export { DbHash, hashBuckets } from "./db-hash.ts";
+export { SnapshotCorrupt } from "./errors.ts";
 export { CHUNK_BYTES, type SnapshotChunk, streamSnapshot } from "./stream.ts";
 export type { BucketRow, BucketSource, RowCursor, StreamHash } from "./types.ts";
+export {
+  CHECKSUM_BYTES,
+  type SnapshotFile,
+  type SnapshotStatus,
+  snapshotStatus,
+  verifySnapshotFile,
+} from "./verify.ts";
+export { bucketsOfView } from "./view-source.ts";

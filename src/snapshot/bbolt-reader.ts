@@ -1,0 +1,157 @@
+/**
+ * Reads the buckets of a bbolt file in order: a store of etcd's, or a snapshot of ours or theirs.
+ *
+ * Made for files that nobody vouches for. Every position is checked against its page, keys must
+ * ascend over the whole bucket, and a page is entered once, so a walk ends after at most as many steps
+ * as the file has pages. Nested buckets, which no etcd writes, are refused.
+ */
+import type { OpenFile } from "../seam/index.ts";
+import {
+  BUCKET_HEADER_BYTES,
+  ELEMENT_BYTES,
+  getU64,
+  LEAF_FLAG_BUCKET,
+  PAGE_HEADER_BYTES,
+} from "./bbolt-format.ts";
+import { type Page, PageSource } from "./page-source.ts";
+import type { BucketRow } from "./types.ts";
+
+const DEPTH_MAX = 64;
+
+interface LeafRow extends BucketRow {
+  readonly isBucket: boolean;
+}
+
+/** A place in the tree on the way down. */
+interface Step {
+  readonly page: Page;
+  next: number;
+}
+
+export class BboltFile {
+  readonly #pages: PageSource;
+  /** Root bucket's rows: name to the bucket's header and inline page. */
+  readonly #buckets = new Map<string, { value: Buffer; page: number }>();
+
+  private constructor(pages: PageSource) {
+    this.#pages = pages;
+  }
+
+  /** Opens the file and reads the list of its buckets. Throws SnapshotCorrupt. */
+  static async open(file: OpenFile): Promise<BboltFile> {
+    const opened = new BboltFile(await PageSource.open(file));
+    const { rootPage } = opened.#pages.meta;
+    for await (const { rows, page } of opened.#walk(await opened.#pages.read(rootPage, 0))) {
+      for (const row of rows) {
+        if (!row.isBucket || row.value.length < BUCKET_HEADER_BYTES) {
+          throw opened.#pages.fault(page, "a row beside the buckets", "a bucket");
+        }
+        opened.#buckets.set(row.key.toString("utf8"), { value: row.value, page });
+      }
+    }
+    return opened;
+  }
+
+  /** In byte order. */
+  get bucketNames(): string[] {
+    return [...this.#buckets.keys()];
+  }
+
+  /** Bytes that the file's pages take; what follows them (a checksum) is no part of it. */
+  get sizeBytes(): number {
+    const { pageCount, pageBytes } = this.#pages.meta;
+    return pageCount * pageBytes;
+  }
+
+  /**
+   * The rows of a bucket in order, a page at a time; none for a bucket that is not there. Rows are
+   * views of buffers that are not written to again. Throws SnapshotCorrupt.
+   */
+  async *rows(bucket: string): AsyncGenerator<readonly BucketRow[], void, void> {
+    const found = this.#buckets.get(bucket);
+    if (found === undefined) return;
+    const rootPage = getU64(found.value, 0);
+    const root =
+      rootPage === 0
+        ? this.#pages.check(found.page, found.value.subarray(BUCKET_HEADER_BYTES))
+        : await this.#pages.read(rootPage, found.page);
+    for await (const { rows, page } of this.#walk(root)) {
+      if (rows.some((row) => row.isBucket)) {
+        throw this.#pages.fault(page, "a bucket inside a bucket", "a row");
+      }
+      yield rows;
+    }
+  }
+
+  async *#walk(root: Page): AsyncGenerator<{ rows: LeafRow[]; page: number }, void, void> {
+    const entered = new Uint8Array(Math.ceil(this.#pages.meta.pageCount / 8));
+    const path: Step[] = [{ page: root, next: 0 }];
+    let newest: Buffer | undefined;
+    for (let step = path.at(-1); step !== undefined; step = path.at(-1)) {
+      const { page } = step;
+      if (page.isLeaf) {
+        path.pop();
+        const rows = this.#leafRows(page, newest);
+        newest = rows.at(-1)?.key ?? newest;
+        if (rows.length > 0) yield { rows, page: page.id };
+      } else if (step.next === page.count) {
+        path.pop();
+      } else {
+        const child = this.#child(page, step.next);
+        step.next += 1;
+        path.push({ page: await this.#enter(child, page, entered), next: 0 });
+        if (path.length > DEPTH_MAX) throw this.#pages.fault(page.id, "a tree too deep", "less");
+      }
+    }
+  }
+
+  async #enter(id: number, from: Page, entered: Uint8Array): Promise<Page> {
+    const page = await this.#pages.read(id, from.id);
+    const bit = 1 << (id & 7);
+    if (((entered[id >>> 3] as number) & bit) !== 0) {
+      throw this.#pages.fault(from.id, `page ${id} again`, "each page once");
+    }
+    entered[id >>> 3] = (entered[id >>> 3] as number) | bit;
+    return page;
+  }
+
+  #child(page: Page, position: number): number {
+    const at = PAGE_HEADER_BYTES + position * ELEMENT_BYTES;
+    const offset = page.bytes.readUInt32LE(at);
+    const keyBytes = page.bytes.readUInt32LE(at + 4);
+    if (at + offset + keyBytes > page.bytes.length) {
+      throw this.#pages.fault(page.id, `a key that ends at ${at + offset + keyBytes}`, "less", at);
+    }
+    return getU64(page.bytes, at + 8);
+  }
+
+  #leafRows(page: Page, newestBefore: Buffer | undefined): LeafRow[] {
+    const rows: LeafRow[] = [];
+    let newest = newestBefore;
+    for (let position = 0; position < page.count; position += 1) {
+      const at = PAGE_HEADER_BYTES + position * ELEMENT_BYTES;
+      const flags = page.bytes.readUInt32LE(at);
+      const keyAt = at + page.bytes.readUInt32LE(at + 4);
+      const valueAt = keyAt + page.bytes.readUInt32LE(at + 8);
+      const end = valueAt + page.bytes.readUInt32LE(at + 12);
+      if (end > page.bytes.length) {
+        const wanted = `at most ${page.bytes.length}`;
+        throw this.#pages.fault(page.id, `a row that ends at ${end}`, wanted, at);
+      }
+      const key = page.bytes.subarray(keyAt, valueAt);
+      if (newest !== undefined && key.compare(newest) <= 0) {
+        const found = `key ${shown(key)} after ${shown(newest)}`;
+        throw this.#pages.fault(page.id, found, "ascending keys", at);
+      }
+      newest = key;
+      const isBucket = (flags & LEAF_FLAG_BUCKET) !== 0;
+      rows.push({ key, value: page.bytes.subarray(valueAt, end), isBucket });
+    }
+    return rows;
+  }
+}
+
+function shown(key: Buffer): string {
+  const text = key.toString("hex", 0, 32);
+  return key.length > 32 ? `${text}...` : text;
+}

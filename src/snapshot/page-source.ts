@@ -1,0 +1,160 @@
+/**
+ * Pages of a bbolt file, read through a small cache, each checked before anyone looks into it.
+ *
+ * The file may be hostile: an id, a length or a count is believed only inside the bounds of the file.
+ */
+import type { OpenFile } from "../seam/index.ts";
+import {
+  ELEMENT_BYTES,
+  fnv1a64,
+  getU64,
+  MAGIC,
+  type Meta,
+  META_BYTES,
+  PAGE_HEADER_BYTES,
+  PageFlag,
+  VERSION,
+} from "./bbolt-format.ts";
+import { SnapshotCorrupt } from "./errors.ts";
+
+/** Pages of one element or many, with their overflow: the bytes from the header on. */
+export interface Page {
+  readonly id: number;
+  readonly bytes: Buffer;
+  readonly isLeaf: boolean;
+  readonly count: number;
+}
+
+const PAGE_BYTES_MIN = 512;
+const PAGE_BYTES_MAX = 65_536;
+/** A page with more overflow is refused: no etcd request is that large. */
+const RUN_BYTES_MAX = 256 * 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
+const CHUNKS_MAX = 32;
+
+export class PageSource {
+  readonly #file: OpenFile;
+  readonly #chunks = new Map<number, Buffer>();
+  readonly meta: Meta;
+  readonly path: string;
+
+  private constructor(file: OpenFile, meta: Meta) {
+    this.#file = file;
+    this.meta = meta;
+    this.path = file.path;
+  }
+
+  /** Finds the newer of the valid metas. Throws SnapshotCorrupt when there is none. */
+  static async open(file: OpenFile): Promise<PageSource> {
+    const sizeBytes = await file.size();
+    const head = Buffer.alloc(Math.min(sizeBytes, PAGE_BYTES_MAX + PAGE_BYTES_MIN));
+    const read = await file.read(head, 0);
+    const known = head.subarray(0, read);
+    const first = parseMeta(known, 0);
+    let newest = first;
+    for (let pageBytes = PAGE_BYTES_MIN; pageBytes <= PAGE_BYTES_MAX; pageBytes *= 2) {
+      if (first !== undefined && first.pageBytes !== pageBytes) continue;
+      const second = parseMeta(known, pageBytes);
+      if (second === undefined || second.pageBytes !== pageBytes) continue;
+      if (newest === undefined || second.transaction > newest.transaction) newest = second;
+    }
+    if (newest === undefined) {
+      const found = `${sizeBytes} bytes without a valid meta page`;
+      throw new SnapshotCorrupt({ path: file.path, offset: 0, found, wanted: "a bbolt file" });
+    }
+    const neededBytes = newest.pageCount * newest.pageBytes;
+    if (newest.pageCount < 3 || neededBytes > sizeBytes) {
+      const found = `${sizeBytes} bytes`;
+      const wanted = `${neededBytes} bytes for ${newest.pageCount} pages`;
+      throw new SnapshotCorrupt({ path: file.path, offset: 0, found, wanted });
+    }
+    return new PageSource(file, newest);
+  }
+
+  fault(page: number, found: string, wanted: string, at = 0): SnapshotCorrupt {
+    const offset = page * this.meta.pageBytes + at;
+    return new SnapshotCorrupt({
+      path: this.path,
+      offset,
+      found: `${found} in page ${page}`,
+      wanted,
+    });
+  }
+
+  /** A branch or leaf page with its overflow, its header checked. `from` names it in errors. */
+  async read(id: number, from: number): Promise<Page> {
+    const { pageBytes, pageCount } = this.meta;
+    if (id < 2 || id >= pageCount) {
+      throw this.fault(from, `a reference to page ${id}`, `a page from 2 to ${pageCount - 1}`);
+    }
+    const head = await this.#bytes(id * pageBytes, pageBytes);
+    const overflow = head.readUInt32LE(12);
+    if (overflow >= pageCount - id || (overflow + 1) * pageBytes > RUN_BYTES_MAX) {
+      throw this.fault(id, `overflow of ${overflow} pages`, "what the file holds, at most 256 MiB");
+    }
+    if (getU64(head, 0) !== id) throw this.fault(id, `the id ${getU64(head, 0)}`, `${id}`);
+    const bytes =
+      overflow === 0 ? head : await this.#bytes(id * pageBytes, (overflow + 1) * pageBytes);
+    return this.check(id, bytes);
+  }
+
+  /** Checks a page's header against its bytes; `id` is where it stands (an inline page has none). */
+  check(id: number, bytes: Buffer): Page {
+    if (bytes.length < PAGE_HEADER_BYTES) throw this.fault(id, "a cut page", "a page header");
+    const flags = bytes.readUInt16LE(8);
+    const count = bytes.readUInt16LE(10);
+    if (flags !== PageFlag.LEAF && flags !== PageFlag.BRANCH) {
+      throw this.fault(id, `page flags 0x${flags.toString(16)}`, "a branch (1) or a leaf (2)", 8);
+    }
+    if (PAGE_HEADER_BYTES + count * ELEMENT_BYTES > bytes.length) {
+      throw this.fault(id, `${count} elements in ${bytes.length} bytes`, "as many as fit", 10);
+    }
+    return { id, bytes, isLeaf: flags === PageFlag.LEAF, count };
+  }
+
+  /** Bytes of the file, a view that is never written to again. Throws when the file ends before. */
+  async #bytes(offset: number, count: number): Promise<Buffer> {
+    const chunk = Math.floor(offset / CHUNK_BYTES);
+    const lo = offset - chunk * CHUNK_BYTES;
+    if (lo + count > CHUNK_BYTES) return this.#readAll(offset, count);
+    let bytes = this.#chunks.get(chunk);
+    if (bytes === undefined) {
+      const room = this.meta.pageCount * this.meta.pageBytes - chunk * CHUNK_BYTES;
+      bytes = await this.#readAll(chunk * CHUNK_BYTES, Math.min(CHUNK_BYTES, room));
+      if (this.#chunks.size >= CHUNKS_MAX) {
+        const oldest = this.#chunks.keys().next();
+        if (oldest.done !== true) this.#chunks.delete(oldest.value);
+      }
+    } else {
+      this.#chunks.delete(chunk);
+    }
+    this.#chunks.set(chunk, bytes);
+    return bytes.subarray(lo, lo + count);
+  }
+
+  async #readAll(offset: number, count: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(count);
+    const read = await this.#file.read(bytes, offset);
+    if (read === count) return bytes;
+    throw this.fault(Math.floor(offset / this.meta.pageBytes), `${read} bytes`, `${count} bytes`);
+  }
+}
+
+/** The meta at `at`; undefined when it is not whole or its checksum is wrong. */
+function parseMeta(bytes: Buffer, at: number): Meta | undefined {
+  const lo = at + PAGE_HEADER_BYTES;
+  if (lo + META_BYTES + 8 > bytes.length) return undefined;
+  if (bytes.readUInt32LE(lo) !== MAGIC || bytes.readUInt32LE(lo + 4) !== VERSION) return undefined;
+  const checksum = bytes.readBigUInt64LE(lo + META_BYTES);
+  if (checksum !== fnv1a64(bytes, lo, lo + META_BYTES)) return undefined;
+  const pageBytes = bytes.readUInt32LE(lo + 8);
+  const isSize = (pageBytes & (pageBytes - 1)) === 0;
+  if (!isSize || pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX) return undefined;
+  return {
+    pageBytes,
+    rootPage: getU64(bytes, lo + 16),
+    freelistPage: getU64(bytes, lo + 32),
+    pageCount: getU64(bytes, lo + 40),
+    transaction: getU64(bytes, lo + 48),
+  };
+}
