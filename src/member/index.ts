@@ -1,1 +1,6 @@
+export { DataDirectoryError } from "./data-directory.ts";
+export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
+export type { Retention } from "./auto-compactor.ts";
+export type { MemberSettings, SoloMember } from "./member.ts";
+export { openMember, type OpenMemberOptions } from "./open-member.ts";
 export type * from "./types.ts";

@@ -14,9 +14,15 @@ const REQUEST: RaftRequest = {
 const DATA = Buffer.from("data");
 
 /** A log whose writes end when the test says so, and a machine that notes what it is given. */
-function setUp(apply: (entry: Entry) => ApplyResponse | EtcdError = () => ({ kind: "leaseCheckpoint" })) {
+function setUp(
+  apply: (entry: Entry) => ApplyResponse | EtcdError = () => ({ kind: "leaseCheckpoint" }),
+) {
   const time = new ManualTime();
-  const appends: { entries: readonly Entry[]; state: HardState; settle: PromiseWithResolvers<void> }[] = [];
+  const appends: {
+    entries: readonly Entry[];
+    state: HardState;
+    settle: PromiseWithResolvers<void>;
+  }[] = [];
   const applied: number[] = [];
   let slices = 0;
   const fatal: Error[] = [];
@@ -65,7 +71,10 @@ test("log loop: proposals of one turn → one append, applied and answered in or
   assert.equal(appends.length, 0, "nothing is written before the turn ends");
   time.turn();
   assert.equal(appends.length, 1);
-  assert.deepEqual(appends[0]?.entries.map((entry) => entry.index), [11, 12]);
+  assert.deepEqual(
+    appends[0]?.entries.map((entry) => entry.index),
+    [11, 12],
+  );
   assert.deepEqual(appends[0]?.state, { term: 7, vote: 9n, commit: 10 });
   assert.deepEqual(answers, [], "nothing is answered before it is durable");
   await durable(0);
@@ -85,7 +94,10 @@ test("log loop: proposals during a write gather for the next → one write in fl
   await durable(0);
   time.turn();
   assert.equal(appends.length, 2);
-  assert.deepEqual(appends[1]?.entries.map((entry) => entry.index), [12, 13]);
+  assert.deepEqual(
+    appends[1]?.entries.map((entry) => entry.index),
+    [12, 13],
+  );
   assert.equal(appends[1]?.state.commit, 11, "the commit index travels with the next batch");
   assert.deepEqual(answers, ["a"]);
   await durable(1);

@@ -409,7 +409,6 @@ export class SoloMember implements Member {
     await this.#loop.drain(errors.Stopped);
     if (!this.#hasFailed) await this.#pacer.close();
     await this.#releaser.idle();
-    await this.#parts.store.close();
     await this.#parts.backend.close();
     await this.#parts.wal.close();
   }

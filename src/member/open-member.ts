@@ -11,7 +11,7 @@ import { openLessor } from "../lease/index.ts";
 import { openStore } from "../mvcc/index.ts";
 import type { Clock, Digests, Disk, Entropy, Logger, Timers } from "../seam/index.ts";
 import { walExists } from "../wal/index.ts";
-import { openWatchHub } from "../watch/index.ts";
+import { createWatchHub } from "../watch/index.ts";
 import { EntryType, type HardState, type RaftOperation } from "../wire/index.ts";
 import { type DataDirectory, DataDirectoryError, openDataDirectory } from "./data-directory.ts";
 import { formatId } from "./ids.ts";
@@ -73,14 +73,14 @@ async function openOn(
   }
   const lessor = openLessor(backend);
   const store = await openStore(backend, {
-    timers,
+    yieldToLoop: () => new Promise((resolve) => timers.soon(resolve)),
     onLease: (key, lease) => lessor.attach(lease, key),
   });
   const alarmSet = openAlarms(backend);
   const machine = createMachine({ backend, store, lessor, alarms: alarmSet });
   const recovery = { ...options, walDirectory: paths.wal, machine, backend };
   const log = hasLog ? await recoverLog(recovery) : await foundLog(recovery);
-  const hub = openWatchHub(store, {
+  const hub = createWatchHub(store, {
     progressIntervalMs: options.progressIntervalMs,
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,
   });

@@ -51,14 +51,12 @@ export interface LeaseTimes {
   readonly keys: readonly string[];
 }
 
-/** The store as one bbolt file with its SHA-256 behind it (MA-07), made while it is read. */
+/** The store as one bbolt file, made while it is read, with its SHA-256 as last chunk (MA-07). */
 export interface SnapshotStream {
-  /** File and trailer. */
-  readonly totalBytes: number;
   /** Storage version, such as "3.7.0". */
   readonly version: string;
-  /** Pieces in order; return() releases the view. */
-  readonly pieces: AsyncIterable<Buffer>;
+  /** In order; giving the iteration up releases the view of the store. */
+  readonly chunks: AsyncIterable<{ readonly remainingBytes: number; readonly blob: Buffer }>;
 }
 
 export interface Member {

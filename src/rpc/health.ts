@@ -7,14 +7,11 @@ import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
   HealthListResponseSchema,
+  ServingStatus,
 } from "../wire/index.ts";
 
-const SERVING = 1;
-const NOT_SERVING = 2;
-const SERVICE_UNKNOWN = 3;
-
 export class HealthService {
-  #status = SERVING;
+  #status: ServingStatus = ServingStatus.SERVING;
   /** Watch streams of the known service; told when the status changes. */
   readonly #watchers = new Set<ServerStream>();
 
@@ -30,9 +27,9 @@ export class HealthService {
   }
 
   stop(): void {
-    this.#status = NOT_SERVING;
+    this.#status = ServingStatus.NOT_SERVING;
     for (const call of this.#watchers) {
-      this.#send(call, NOT_SERVING);
+      this.#send(call, ServingStatus.NOT_SERVING);
       call.fail(Code.CANCELLED, "context canceled");
     }
     this.#watchers.clear();
@@ -56,7 +53,7 @@ export class HealthService {
     call.onMessage = (bytes) => {
       call.onMessage = undefined;
       if (decodeMessage(HealthCheckRequestSchema, bytes).service !== "") {
-        this.#send(call, SERVICE_UNKNOWN);
+        this.#send(call, ServingStatus.SERVICE_UNKNOWN);
         return;
       }
       this.#watchers.add(call);
@@ -65,7 +62,7 @@ export class HealthService {
     call.onCancel = () => this.#watchers.delete(call);
   }
 
-  #send(call: ServerStream, status: number): void {
+  #send(call: ServerStream, status: ServingStatus): void {
     call.send(encodeMessage(HealthCheckResponseSchema, { status }));
   }
 }

@@ -1,13 +1,14 @@
 /** etcdserverpb.Maintenance (surface 6): about this member, not about the keys. */
 import { errors } from "../errors/index.ts";
-import { formatAlarm } from "../alarm/index.ts";
 import type { Method, ServerStream } from "../grpc/index.ts";
 import type { SnapshotStream } from "../member/index.ts";
 import {
-  AlarmResponseSchema,
+  type AlarmMember,
+  AlarmType,
   decodeAlarmRequest,
   DefragmentResponseSchema,
   decodeMessage,
+  encodeAlarmResponse,
   encodeMessage,
   HashKVRequestSchema,
   HashKVResponseSchema,
@@ -15,7 +16,7 @@ import {
   SnapshotResponseSchema,
   StatusResponseSchema,
 } from "../wire/index.ts";
-import { attempt, attemptAsync, failCall, type RpcContext } from "./context.ts";
+import { attempt, attemptAsync, failCall, headerOf, type RpcContext } from "./context.ts";
 import { checkAlarm } from "./validate.ts";
 
 export function maintenanceMethods(context: RpcContext): [string, Method][] {
@@ -49,16 +50,20 @@ function alarm(context: RpcContext, call: ServerStream, bytes: Buffer): void {
     {
       done: (response) => {
         if (response.kind !== "alarm") return failCall(call, errors.Stopped);
-        call.respond(
-          encodeMessage(AlarmResponseSchema, {
-            header: fullHeader(context),
-            alarms: response.alarms.map((row) => ({ memberID: row.memberId, alarm: row.alarm })),
-          }),
-        );
+        const { member, writer } = context;
+        writer.reset();
+        encodeAlarmResponse(writer, headerOf(member, response.revision), response.alarms);
+        call.respond(writer.view());
       },
       refused: (error) => failCall(call, error),
     },
   );
+}
+
+/** As Status lists an alarm (MA-03). */
+function formatAlarm({ memberId, alarm }: AlarmMember): string {
+  const name = alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT";
+  return `memberID:${memberId} alarm:${name}`;
 }
 
 function status(context: RpcContext, call: ServerStream): void {
@@ -126,13 +131,11 @@ function snapshot(context: RpcContext, call: ServerStream): void {
 
 async function sendSnapshot(context: RpcContext, call: ServerStream): Promise<void> {
   const stream: SnapshotStream = await context.member.snapshot();
-  let remainingBytes = stream.totalBytes;
-  for await (const piece of stream.pieces) {
+  for await (const { remainingBytes, blob } of stream.chunks) {
     if (call.cancelled) return;
-    remainingBytes -= piece.length;
     const message = encodeMessage(SnapshotResponseSchema, {
       remainingBytes: BigInt(remainingBytes),
-      blob: piece,
+      blob,
       version: stream.version,
     });
     if (!call.send(message)) await drained(call);

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { hostDisk } from "../host/index.ts";
+import { DataDirectoryError, openDataDirectory } from "./data-directory.ts";
+
+function temporary(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-data-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, "default.etcd");
+}
+
+test("data directory: a fresh one is laid out and marked with its format", async (t) => {
+  const root = temporary(t);
+  const paths = await openDataDirectory(hostDisk, root);
+  assert.equal(paths.wal, `${root}/member/wal`);
+  assert.equal(readFileSync(`${root}/member/format`, "utf8"), "holdfast 1\n");
+  await openDataDirectory(hostDisk, root);
+});
+
+test("data directory: one of a newer version is refused, with both numbers (SV-02)", async (t) => {
+  const root = temporary(t);
+  await openDataDirectory(hostDisk, root);
+  writeFileSync(`${root}/member/format`, "holdfast 2\n");
+  await assert.rejects(openDataDirectory(hostDisk, root), (error: Error) => {
+    assert.ok(error instanceof DataDirectoryError);
+    assert.match(error.message, /format 2, this version reads up to 1; start the newer version/);
+    return true;
+  });
+});
+
+test("data directory: a damaged mark is refused, quoting what was found", async (t) => {
+  const root = temporary(t);
+  await openDataDirectory(hostDisk, root);
+  writeFileSync(`${root}/member/format`, "??");
+  await assert.rejects(openDataDirectory(hostDisk, root), /says "\?\?", wanted "holdfast 1"/);
+});
+
+test("data directory: one of a real etcd is left alone and told apart", async (t) => {
+  const root = temporary(t);
+  mkdirSync(`${root}/member/snap`, { recursive: true });
+  writeFileSync(`${root}/member/snap/db`, "");
+  await assert.rejects(openDataDirectory(hostDisk, root), /holds an etcd store .* take a snapshot/);
+});
