@@ -4,3 +4,5 @@ export {
   SimulatedDisk,
   type SimulatedDiskOptions,
 } from "./disk.ts";
+export { ModelStore, ModelTransaction } from "./model-store.ts";
+export { type Recorded, type RecordedEvent, WatchRecorder } from "./watch-recorder.ts";

@@ -4,14 +4,10 @@
  * Source: surface 3 (WA-01 to WA-09, WA-12, WA-13).
  */
 import { type Key, OPEN_END } from "../base/index.ts";
+import { errors } from "../errors/index.ts";
 import type { WatchCreateRequest } from "../wire/index.ts";
 import type { WatchSink, WatchStream } from "./types.ts";
 import { Watch, type WatchGroup, type WatchShape } from "./watch.ts";
-
-/** As etcd words them, byte for byte: clients compare these texts. */
-export const REASON_COMPACTED = "etcdserver: mvcc: required revision has been compacted";
-export const REASON_EMPTY_RANGE = "mvcc: watcher range is empty";
-export const REASON_DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
 
 const FILTER_NOPUT = 0;
 const FILTER_NODELETE = 1;
@@ -85,10 +81,10 @@ export class HubStream implements WatchStream {
   }
 
   #refusal(request: WatchCreateRequest, shape: WatchShape): string | undefined {
-    if (request.startRevision < 0) return REASON_COMPACTED;
-    if (shape.end !== "" && shape.end <= shape.key) return REASON_EMPTY_RANGE;
+    if (request.startRevision < 0) return errors.Compacted.message;
+    if (shape.end !== "" && shape.end <= shape.key) return errors.EmptyWatcherRange.message;
     return this.#watches.has(request.watchId) && request.watchId !== 0
-      ? REASON_DUPLICATE_ID
+      ? errors.WatcherDuplicateID.message
       : undefined;
   }
 
