@@ -1,1 +1,3 @@
+export { LostRecord } from "./records.ts";
+export { openStore, type OpenStoreOptions } from "./restore.ts";
 export type * from "./types.ts";

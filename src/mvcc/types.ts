@@ -19,6 +19,8 @@ export interface RangeQuery {
   readonly countOnly: boolean;
   /** Records hold no value and no lease and are made from the index alone (KV-06). */
   readonly keysOnly: boolean;
+  /** With `keysOnly`: records hold their lease, as etcd answers up to 3.6. */
+  readonly keysOnlyWithLease?: boolean;
 }
 
 export type RangeOutcome =
@@ -93,7 +95,10 @@ export interface Store {
   /** Scrubs at most `maxRecords`; false when nothing is left. Called off the hot path, paced by member/. */
   compactStep(maxRecords: number): boolean;
   readonly isCompacting: boolean;
-  /** History for watchers: changes with lo <= revision, whole revisions, at most about `maxChanges`. */
+  /**
+   * History for watchers: changes with lo <= revision, whole revisions, at most about `maxChanges`
+   * and CHANGES_BYTES_MAX. "compacted" when `lo` is below the compact revision.
+   */
   changesFrom(lo: number, maxChanges: number): RevisionChanges[] | "compacted";
   /** HashKV (MA-06) in slices that yield to the loop. */
   hashKv(revision: number): Promise<HashOutcome | "compacted" | "future">;
