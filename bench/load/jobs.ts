@@ -1,0 +1,58 @@
+/** What the bench asks of a generator process, one job at a time. All of it can be sent as JSON. */
+import type { Figures, OperationName } from "../cases.ts";
+
+interface JobBase {
+  readonly port: number;
+}
+
+/** Waits for the first linearizable range that succeeds; figure `restartMs`, from `startedNs` on. */
+export interface AwaitReadyJob extends JobBase {
+  readonly kind: "await-ready";
+  /** `process.hrtime.bigint()` of any process on this machine, in decimal. */
+  readonly startedNs: string;
+  readonly timeoutSeconds: number;
+}
+
+/** Stores `keys` keys by transactions of many puts; figure `loadSeconds`. */
+export interface PreloadJob extends JobBase {
+  readonly kind: "preload";
+  readonly keys: number;
+  readonly valueBytes: number;
+  readonly order: "ordered" | "scattered";
+}
+
+export interface RequestsJob extends JobBase {
+  readonly kind: "requests";
+  readonly operation: OperationName;
+  readonly clients: number;
+  readonly connections: number;
+  readonly preloadKeys: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+  readonly rate: number;
+  readonly serverPid: number;
+  readonly seed: number;
+}
+
+export interface WatchJob extends JobBase {
+  readonly kind: "watch";
+  readonly watchers: number;
+  readonly connections: number;
+  readonly aheadMax: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+  readonly serverPid: number;
+}
+
+/** Reads all of the ordered keys in one Range after another until the time is over. */
+export interface LargeReadJob extends JobBase {
+  readonly kind: "large-read";
+  readonly keys: number;
+  readonly seconds: number;
+}
+
+export type Job = AwaitReadyJob | PreloadJob | RequestsJob | WatchJob | LargeReadJob;
+
+export type JobAnswer =
+  | { readonly kind: "done"; readonly figures: Figures }
+  | { readonly kind: "failed"; readonly message: string };

@@ -1,0 +1,130 @@
+/**
+ * What one event costs to hand to one more watcher, without the socket: the hub's part of the
+ * fan-out, and with the prefix that an edge writes in front of the shared bytes.
+ *
+ * Run: node bench/micro/watch.ts
+ */
+import { ByteWriter } from "../../src/base/index.ts";
+import { ModelStore } from "../../src/testing/index.ts";
+import { createWatchHub, type WatchSink } from "../../src/watch/index.ts";
+import { encodeWatchResponseHead, type ResponseHeader } from "../../src/wire/index.ts";
+
+const STREAMS = 100;
+const EVENTS = 300;
+
+class CountingSink implements WatchSink {
+  events_ = 0;
+  bytes = 0;
+
+  created(): boolean {
+    return true;
+  }
+
+  refused(): boolean {
+    return true;
+  }
+
+  canceled(): boolean {
+    return true;
+  }
+
+  events(_watchId: number, _revision: number, encoded: Buffer): boolean {
+    this.events_ += 1;
+    this.bytes += encoded.length;
+    return true;
+  }
+
+  progress(): boolean {
+    return true;
+  }
+}
+
+/** Writes what an edge writes: the head of the response, and the shared bytes behind it. */
+class EncodingSink extends CountingSink {
+  readonly #writer = new ByteWriter(64 * 1024);
+  readonly #header: ResponseHeader = { clusterId: 7n, memberId: 9n, revision: 0, raftTerm: 2 };
+
+  override events(watchId: number, revision: number, encoded: Buffer): boolean {
+    this.#header.revision = revision;
+    if (this.#writer.length > 60_000) this.#writer.reset();
+    encodeWatchResponseHead(this.#writer, this.#header, watchId, false);
+    this.#writer.raw(encoded);
+    return super.events(watchId, revision, encoded);
+  }
+}
+
+interface Case {
+  readonly name: string;
+  readonly watchers: number;
+  readonly sink: () => CountingSink;
+  readonly keyOf: (watcher: number) => { key: string; rangeEnd: string };
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "10 000 watchers of one key",
+    watchers: 10_000,
+    sink: () => new CountingSink(),
+    keyOf: () => ({ key: "key", rangeEnd: "" }),
+  },
+  {
+    name: "10 000 watchers of one prefix, with the edge's prefix and copy",
+    watchers: 10_000,
+    sink: () => new EncodingSink(),
+    keyOf: () => ({ key: "k", rangeEnd: "l" }),
+  },
+  {
+    name: "10 000 watchers, each of a range of its own around the key",
+    watchers: 10_000,
+    sink: () => new CountingSink(),
+    keyOf: (watcher) => ({ key: `a${watcher}`, rangeEnd: `z${watcher}` }),
+  },
+  {
+    name: "100 000 watchers of keys that do not change, 100 of one that does",
+    watchers: 100_100,
+    sink: () => new CountingSink(),
+    keyOf: (watcher) => ({ key: watcher < 100_000 ? `idle${watcher}` : "key", rangeEnd: "" }),
+  },
+];
+
+function run(bench: Case): void {
+  const store = new ModelStore();
+  const hub = createWatchHub(store, { progressIntervalMs: 600_000, fragmentBytesMax: 2_097_152 });
+  const sinks: CountingSink[] = [];
+  const streams = Array.from({ length: STREAMS }, () => {
+    const sink = bench.sink();
+    sinks.push(sink);
+    return hub.openStream(sink, 0);
+  });
+  const createdFrom = performance.now();
+  for (let watcher = 0; watcher < bench.watchers; watcher += 1) {
+    streams[watcher % STREAMS]?.create({
+      ...bench.keyOf(watcher),
+      startRevision: 0,
+      progressNotify: false,
+      filters: [],
+      prevKv: false,
+      watchId: 0,
+      fragment: false,
+    });
+  }
+  const createMs = performance.now() - createdFrom;
+  const value = "v".repeat(256);
+  let spentMs = 0;
+  for (let event = 0; event < EVENTS; event += 1) {
+    const changes = store.put("key", value);
+    const from = performance.now();
+    hub.notify(changes);
+    while (hub.step(1_000_000));
+    spentMs += performance.now() - from;
+  }
+  const sent = sinks.reduce((sum, sink) => sum + sink.events_, 0);
+  const perEvent = ((spentMs * 1_000) / sent).toFixed(3);
+  const perCreate = ((createMs * 1_000) / bench.watchers).toFixed(2);
+  console.log(`${bench.name}: ${perEvent} us per event and watcher, create ${perCreate} us`);
+}
+
+for (const bench of CASES) {
+  run(bench);
+  run(bench);
+}

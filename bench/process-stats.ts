@@ -1,0 +1,44 @@
+/** What the kernel knows about a server process: CPU time and memory. Linux only. */
+import { readFileSync, writeFileSync } from "node:fs";
+
+/** USER_HZ: the unit of times in /proc, 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** utime + stime of a /proc/PID/stat line, in microseconds: of all threads, in steps of 10 ms. */
+export function parseCpuMicros(stat: string): number {
+  // The second field is the program's name in parentheses and may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  if (!Number.isSafeInteger(ticks)) throw new Error(`not a line of /proc/PID/stat: "${stat}"`);
+  return ticks * (1_000_000 / TICKS_PER_SECOND);
+}
+
+export interface Memory {
+  /** Resident now (VmRSS). */
+  readonly rssBytes: number;
+  /** The most resident since the start, or since `resetPeakRss` (VmHWM). */
+  readonly peakRssBytes: number;
+}
+
+export function parseMemory(status: string): Memory {
+  return { rssBytes: kilobytes(status, "VmRSS"), peakRssBytes: kilobytes(status, "VmHWM") };
+}
+
+function kilobytes(status: string, name: string): number {
+  const found = new RegExp(`^${name}:\\s+([0-9]+) kB$`, "m").exec(status);
+  if (found === null) throw new Error(`/proc/PID/status has no line ${name}`);
+  return Number(found[1]) * 1024;
+}
+
+export function readCpuMicros(pid: number): number {
+  return parseCpuMicros(readFileSync(`/proc/${pid}/stat`, "utf8"));
+}
+
+export function readMemory(pid: number): Memory {
+  return parseMemory(readFileSync(`/proc/${pid}/status`, "utf8"));
+}
+
+/** Makes the kernel count VmHWM from here on. */
+export function resetPeakRss(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+}

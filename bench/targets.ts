@@ -1,0 +1,149 @@
+/** Starts and stops the servers under measurement, each as its users would, with one set of settings. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { QUOTA_BYTES } from "./cases.ts";
+
+/** What a server may take to end after SIGTERM before it is killed. */
+const STOP_MS = 20_000;
+const LOG_LINES_SHOWN = 15;
+
+export interface ServerProgram {
+  readonly title: string;
+  readonly command: string;
+  /** Without the flags that name addresses and directories. */
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Both take the same flags: Holdfast's are etcd's. fsync is on, as it is by default in both. */
+export function storeFlags(): string[] {
+  return ["--name", "bench", `--quota-backend-bytes=${QUOTA_BYTES}`];
+}
+
+export interface RunningServer {
+  readonly pid: number;
+  readonly port: number;
+  /** `process.hrtime.bigint()` right before the process was started. */
+  readonly startedNs: bigint;
+  /** Rejects with the end of the server's log when it ended by itself. */
+  readonly ended: Promise<never>;
+  /** SIGTERM, and the end awaited. */
+  stop(): Promise<void>;
+}
+
+/** One data directory, in which a server is started once or several times. */
+export class ServerHome {
+  readonly #program: ServerProgram;
+  readonly #directory: string;
+  #starts = 0;
+  #running: RunningServer | undefined;
+
+  private constructor(program: ServerProgram, directory: string) {
+    this.#program = program;
+    this.#directory = directory;
+  }
+
+  static async make(program: ServerProgram, parent: string | undefined): Promise<ServerHome> {
+    return new ServerHome(program, await mkdtemp(join(parent ?? tmpdir(), "holdfast-bench-")));
+  }
+
+  async start(): Promise<RunningServer> {
+    const [clientPort, peerPort] = await freePorts();
+    this.#starts += 1;
+    const logPath = join(this.#directory, `log-${this.#starts}`);
+    const running = startServer(
+      this.#program,
+      [...this.#program.args, ...addressFlags(this.#directory, clientPort, peerPort)],
+      clientPort,
+      logPath,
+    );
+    this.#running = running;
+    return running;
+  }
+
+  /** Stops what still runs and removes the directory. */
+  async remove(): Promise<void> {
+    await this.#running?.stop();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function addressFlags(directory: string, clientPort: number, peerPort: number): string[] {
+  const client = `http://127.0.0.1:${clientPort}`;
+  const peer = `http://127.0.0.1:${peerPort}`;
+  return [
+    `--data-dir=${join(directory, "data")}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=bench=${peer}`,
+  ];
+}
+
+export function startServer(
+  program: ServerProgram,
+  args: readonly string[],
+  port: number,
+  logPath: string,
+): RunningServer {
+  const log = openSync(logPath, "w");
+  const startedNs = process.hrtime.bigint();
+  const child = spawn(program.command, args, {
+    stdio: ["ignore", log, log],
+    env: program.environment,
+  });
+  closeSync(log);
+  const { pid } = child;
+  let isStopping = false;
+  const exited = new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("exit", (code, signal) => resolve(`exit code ${code ?? signal}`));
+  });
+  const ended = new Promise<never>((_resolve, reject) => {
+    void exited.then((how) => {
+      if (isStopping) return;
+      reject(new Error(`${program.title} ended (${how}); its last lines:\n${tail(logPath)}`));
+    });
+  });
+  // Whoever waits for a figure races with this; nobody may be waiting when it happens.
+  ended.catch(() => {});
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    await stopProcess(child, exited);
+  };
+  return { pid: pid ?? 0, port, startedNs, ended, stop };
+}
+
+async function stopProcess(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  child.kill("SIGTERM");
+  await exited;
+  clearTimeout(timer);
+}
+
+function tail(path: string): string {
+  return readFileSync(path, "utf8").trimEnd().split("\n").slice(-LOG_LINES_SHOWN).join("\n");
+}
+
+/** Two ports that were free a moment ago. */
+export async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()] as const;
+  const ports: number[] = [];
+  for (const server of servers) {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port was given");
+    ports.push(address.port);
+  }
+  for (const server of servers) await new Promise((resolve) => server.close(resolve));
+  return [ports[0] as number, ports[1] as number];
+}
