@@ -53,6 +53,18 @@ test("disk: open modes → create refuses what exists, write and read need it", 
   await hostDisk.syncDirectory(directory.path);
 });
 
+test("disk: directories are made with their parents; where that cannot be, it is told", async () => {
+  using directory = temporary();
+  const path = join(directory.path, "a/b/c");
+  await hostDisk.makeDirectory(path);
+  await hostDisk.makeDirectory(path);
+  assert.equal(statSync(path).mode & 0o777, 0o700);
+  await assert.rejects(hostDisk.makeDirectory("/proc/none/x"), { code: "ENOENT" });
+  await (await hostDisk.open(join(path, "f"), "create")).close();
+  await assert.rejects(hostDisk.makeDirectory(join(path, "f")), { code: "EEXIST" });
+  await assert.rejects(hostDisk.makeDirectory(join(path, "f/g")), { code: "ENOTDIR" });
+});
+
 test("disk: a large write and read are whole", async () => {
   using directory = temporary();
   const bytes = Buffer.alloc(9_000_001, "0123456789");

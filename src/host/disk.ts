@@ -7,6 +7,7 @@
  * 0.16 ms against 0.15 to 0.23 ms for write and fdatasync as two hops (decision 0011).
  */
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import type { Disk, OpenFile } from "../seam/index.ts";
 
 type Done = (error: Error | null) => void;
@@ -108,6 +109,23 @@ class HostFile implements OpenFile {
   }
 }
 
+/** Node's own recursive mkdir never returns where the kernel answers ENOENT for good (/proc). */
+async function makeDirectories(path: string, mode: number): Promise<void> {
+  try {
+    await fs.promises.mkdir(path, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await fs.promises.stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== "ENOENT" || parent === path) throw error;
+    await makeDirectories(parent, mode);
+    // Another process may have made it meanwhile.
+    await fs.promises.mkdir(path, mode).catch((failure: NodeJS.ErrnoException) => {
+      if (failure.code !== "EEXIST") throw failure;
+    });
+  }
+}
+
 const OPEN_FLAGS = {
   read: fs.constants.O_RDONLY,
   write: fs.constants.O_RDWR,
@@ -131,9 +149,7 @@ export const hostDisk: Disk = {
       throw error;
     }
   },
-  async makeDirectory(path, mode = 0o700) {
-    await fs.promises.mkdir(path, { recursive: true, mode });
-  },
+  makeDirectory: (path, mode = 0o700) => makeDirectories(path, mode),
   rename: (source, target) => fs.promises.rename(source, target),
   remove: (path) => fs.promises.rm(path, { recursive: true }),
   async syncDirectory(directory) {
