@@ -1,0 +1,182 @@
+/**
+ * One contract for two implementations: whatever the hand-written codecs do, the generated ones do
+ * too, and a third, slow reading of the rules (reference-decoder.ts) judges input that is not as it
+ * should be, where the generated ones are lax.
+ *
+ * PROP_RUNS and FUZZ_RUNS say how often, SEED with which values; a failure names row and bytes.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ByteWriter, MalformedError, Prng } from "../../src/base/index.ts";
+import { ReferenceRefusal, referenceDecode } from "./reference-decoder.ts";
+import { ROWS, type Row } from "./wire-rows.ts";
+
+const PROP_RUNS = Number(process.env["PROP_RUNS"] ?? 150);
+const FUZZ_RUNS = Number(process.env["FUZZ_RUNS"] ?? 1_000);
+const SEED = Number(process.env["SEED"] ?? 1);
+
+/** Bytes of each top-level field, in order. */
+function fieldsOf(bytes: Buffer): { number: number; bytes: Buffer }[] {
+  const fields: { number: number; bytes: Buffer }[] = [];
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++] as number;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const start = at;
+    const tag = varint();
+    if (tag % 8 === 2) {
+      const length = varint();
+      at += length;
+    } else {
+      varint();
+    }
+    fields.push({ number: Math.floor(tag / 8), bytes: bytes.subarray(start, at) });
+  }
+  return fields;
+}
+
+function unknownField(prng: Prng): Buffer {
+  const writer = new ByteWriter(64);
+  const number = prng.pick([63, 500, 16_000, 2 ** 29 - 1]);
+  const wireType = prng.pick([0, 1, 2, 3, 5]);
+  writer.uint(number * 8 + wireType);
+  if (wireType === 0) writer.uint(prng.uint32());
+  else if (wireType === 1) writer.fixed64(BigInt(prng.uint32()));
+  else if (wireType === 2) writer.bytes(prng.bytes(prng.below(200)));
+  else if (wireType === 5) writer.fixed32(prng.uint32());
+  else {
+    writer.uint(8);
+    writer.uint(prng.uint32());
+    writer.uint(number * 8 + 4);
+  }
+  return writer.take();
+}
+
+/** Fields in another order; those of one number keep theirs. */
+function shuffled(bytes: Buffer, prng: Prng): Buffer {
+  const groups = new Map<number, Buffer[]>();
+  for (const field of fieldsOf(bytes)) {
+    groups.set(field.number, [...(groups.get(field.number) ?? []), field.bytes]);
+  }
+  const order = [...groups.values()];
+  for (let at = order.length - 1; at > 0; at -= 1) {
+    const other = prng.below(at + 1);
+    [order[at], order[other]] = [order[other] as Buffer[], order[at] as Buffer[]];
+  }
+  return Buffer.concat(order.flat());
+}
+
+type Verdict = { refused: true } | { refused: false; value: unknown };
+
+function byHand(row: Row, bytes: Buffer): Verdict {
+  try {
+    return { refused: false, value: row.decode(bytes) };
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return { refused: true };
+  }
+}
+
+function byReference(row: Row, bytes: Buffer): Verdict {
+  try {
+    return { refused: false, value: row.from(referenceDecode(row.schema, bytes)) };
+  } catch (error) {
+    if (!(error instanceof ReferenceRefusal || error instanceof MalformedError)) throw error;
+    return { refused: true };
+  }
+}
+
+/** True when both agree; a message with several operations (value null) is not compared. */
+function assertAgree(row: Row, bytes: Buffer): void {
+  const hand = byHand(row, bytes);
+  const reference = byReference(row, bytes);
+  if (!reference.refused && reference.value === null) return;
+  assert.deepEqual(hand, reference, `${row.name}: ${bytes.toString("hex")}`);
+}
+
+function mutated(row: Row, prng: Prng): Buffer {
+  if (prng.chance(0.05)) return prng.bytes(prng.below(60));
+  let bytes = row.encode(row.make(prng));
+  for (let left = 1 + prng.below(4); left > 0; left -= 1) {
+    const at = prng.below(bytes.length + 1);
+    const next = at + prng.below(Math.min(16, bytes.length - at) + 1);
+    switch (prng.below(6)) {
+      case 0:
+        bytes = Buffer.from(bytes);
+        if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << prng.below(8));
+        break;
+      case 1:
+        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(next)]);
+        break;
+      case 2:
+        bytes = Buffer.concat([bytes.subarray(0, next), bytes.subarray(at)]);
+        break;
+      case 3:
+        bytes = Buffer.concat([
+          bytes.subarray(0, at),
+          prng.bytes(prng.below(8)),
+          bytes.subarray(at),
+        ]);
+        break;
+      case 4:
+        bytes = bytes.subarray(0, at);
+        break;
+      default:
+        bytes = Buffer.concat([bytes, unknownField(prng), row.encode(row.make(prng))]);
+    }
+  }
+  return bytes;
+}
+
+for (const row of ROWS) {
+  test(`${row.name}: any value → the generated codec's bytes, and back`, () => {
+    const prng = new Prng(SEED);
+    for (let run = 0; run < PROP_RUNS; run += 1) {
+      const value = row.make(prng);
+      const bytes = row.encode(value);
+      const generated = fromBinary(row.schema, bytes);
+      assert.deepEqual(row.from(generated), row.view(value), bytes.toString("hex"));
+      assert.equal(
+        Buffer.from(toBinary(row.schema, generated)).toString("hex"),
+        bytes.toString("hex"),
+      );
+      assert.deepEqual(row.decode(bytes), row.view(value), bytes.toString("hex"));
+    }
+  });
+
+  test(`${row.name}: unknown fields, any order, fields left out or sent twice → as protobuf says`, () => {
+    const prng = new Prng(SEED + 1);
+    for (let run = 0; run < PROP_RUNS; run += 1) {
+      const value = row.make(prng);
+      const bytes = row.encode(value);
+      assert.deepEqual(row.decode(shuffled(bytes, prng)), row.view(value), "another order");
+      const fields = fieldsOf(bytes).map((field) => field.bytes);
+      const at = prng.below(fields.length + 1);
+      const withUnknown = [...fields.slice(0, at), unknownField(prng), ...fields.slice(at)];
+      assert.deepEqual(row.decode(Buffer.concat(withUnknown)), row.view(value), "unknown field");
+      assertAgree(row, Buffer.concat(fields.filter(() => prng.chance(0.6))));
+      assertAgree(row, Buffer.concat([bytes, row.encode(row.make(prng))]));
+    }
+  });
+
+  test(`${row.name}: cut off at every byte → refused unless a field ends there`, () => {
+    const prng = new Prng(SEED + 2);
+    for (let run = 0; run < 8; run += 1) {
+      const bytes = row.encode(row.make(prng));
+      const whole = bytes.subarray(0, 2_000);
+      for (let end = 0; end < whole.length; end += 1) assertAgree(row, bytes.subarray(0, end));
+    }
+  });
+
+  test(`${row.name}: damaged bytes → refused or read as protobuf says (seeded)`, () => {
+    const prng = new Prng(SEED + 3);
+    for (let run = 0; run < FUZZ_RUNS; run += 1) assertAgree(row, mutated(row, prng));
+  });
+}
