@@ -12,6 +12,8 @@ export interface BenchArgs {
   readonly rounds: number;
   /** Requests per second of the fixed-rate mode; 0 = closed loop. */
   readonly rate: number;
+  /** Connections of a case at most. */
+  readonly connectionsMax: number;
   /** Whether the generator is run against a server that answers at once. */
   readonly hasNullRun: boolean;
   readonly jsonPath: string | undefined;
@@ -33,6 +35,7 @@ export const USAGE = `npm run bench -- [flags]
   --warmup N         seconds before it that do not count (default 3)
   --rounds N         times that each case runs on each target, in turn (default 2)
   --rate N           requests per second at fixed times, instead of as fast as answers come
+  --connections N    at most N connections, with all clients on them (default 100)
   --no-null          leave out the generator's own ceiling (its run against a null server)
   --json FILE        all figures of all rounds as JSON
   --write            put the tables into bench/RESULTS.md
@@ -41,6 +44,7 @@ export const USAGE = `npm run bench -- [flags]
   --etcd FILE        etcd's program (default /usr/bin/etcd)
   --holdfast FILE    Holdfast's program (default bin/holdfast)
   --list             name the cases and end
+  --help             this
 `;
 
 const OPTIONS = {
@@ -50,6 +54,7 @@ const OPTIONS = {
   warmup: { type: "string", default: "3" },
   rounds: { type: "string", default: "2" },
   rate: { type: "string", default: "0" },
+  connections: { type: "string", default: "100" },
   "no-null": { type: "boolean", default: false },
   json: { type: "string" },
   write: { type: "boolean", default: false },
@@ -69,6 +74,7 @@ export function parseBenchArgs(args: readonly string[]): BenchArgs {
     warmupSeconds: numberOf("--warmup", values.warmup, 0, 3600),
     rounds: wholeOf("--rounds", values.rounds, 1, 100),
     rate: numberOf("--rate", values.rate, 0, 10_000_000),
+    connectionsMax: wholeOf("--connections", values.connections, 1, 10_000),
     hasNullRun: !values["no-null"],
     jsonPath: values.json,
     writesResults: values.write,

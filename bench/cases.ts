@@ -96,13 +96,7 @@ export const CASES: readonly CaseSpec[] = [
     1000,
     READ_KEYS,
   ),
-  requests(
-    "range-1000-keys",
-    "range of 1 000 keys, 10 clients",
-    "range-1000-keys",
-    10,
-    READ_KEYS,
-  ),
+  requests("range-1000-keys", "range of 1 000 keys, 10 clients", "range-1000-keys", 10, READ_KEYS),
   requests("txn-100", "txn compare-and-put, 100 clients", "compare-and-put", 100),
   requests("lease-100", "lease keepalive, 100 clients", "lease-keepalive", 100),
   {

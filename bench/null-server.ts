@@ -63,9 +63,7 @@ const answers = {
   txn: marshal((writer, response) => encodeTxnResponse(writer, header, response), {
     revision: header.revision,
     succeeded: true,
-    responses: [
-      { kind: "put" as const, put: { revision: header.revision, prevKv: undefined } },
-    ],
+    responses: [{ kind: "put" as const, put: { revision: header.revision, prevKv: undefined } }],
   }),
   grant: marshal((writer, response) => encodeLeaseGrantResponse(writer, header, response), {
     id: 77n,

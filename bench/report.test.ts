@@ -58,7 +58,13 @@ test("report: nothing → nothing, and no failure", () => {
 
 test("report: table → columns lined up, numbers to the right", () => {
   assert.equal(
-    table(["case", "n"], [["a", "1"], ["longer", "1,000"]]),
+    table(
+      ["case", "n"],
+      [
+        ["a", "1"],
+        ["longer", "1,000"],
+      ],
+    ),
     ["| case   |     n |", "| ------ | ----: |", "| a      |     1 |", "| longer | 1,000 |"].join(
       "\n",
     ),

@@ -56,11 +56,7 @@ export function valuesOf(
 }
 
 /** Holdfast's over etcd's, each round's pair by itself; NaN without a pair. */
-export function ratioOf(
-  samples: readonly Sample[],
-  caseName: string,
-  metric: MetricName,
-): number {
+export function ratioOf(samples: readonly Sample[], caseName: string, metric: MetricName): number {
   return pairedRatio(
     valuesOf(samples, caseName, "holdfast", metric),
     valuesOf(samples, caseName, "etcd", metric),
@@ -91,7 +87,8 @@ function goalTable(samples: readonly Sample[]): string {
       ? ratioOf(samples, goal.caseName, goal.metric)
       : median(valuesOf(samples, goal.caseName, "holdfast", goal.metric));
     if (Number.isNaN(found)) continue;
-    const show = (value: number): string => (isRatio ? showRatio(value) : showFigure(value, metric));
+    const show = (value: number): string =>
+      isRatio ? showRatio(value) : showFigure(value, metric);
     const wanted =
       goal.least === undefined
         ? `${show(goal.most ?? Number.NaN)} or less`

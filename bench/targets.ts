@@ -1,10 +1,11 @@
 /** Starts and stops the servers under measurement, each as its users would, with one set of settings. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { QUOTA_BYTES } from "./cases.ts";
 
 /** What a server may take to end after SIGTERM before it is killed. */
@@ -19,8 +20,42 @@ export interface ServerProgram {
   readonly environment: NodeJS.ProcessEnv;
 }
 
+/** Settings of the caller's shell must reach neither server. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter((name) => !/^(ETCD|HOLDFAST|NODE)_/.test(name));
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
+export function etcdProgram(path: string): ServerProgram {
+  return {
+    title: "etcd",
+    command: path,
+    args: storeFlags(),
+    environment: cleanEnvironment(),
+  };
+}
+
+/** With `profileDirectory` each process writes a CPU profile there when it ends. */
+export function holdfastProgram(path: string, profileDirectory: string | undefined): ServerProgram {
+  const environment = cleanEnvironment();
+  if (profileDirectory !== undefined) {
+    environment["NODE_OPTIONS"] = `--cpu-prof --cpu-prof-dir=${profileDirectory}`;
+  }
+  return { title: "Holdfast", command: path, args: storeFlags(), environment };
+}
+
+export function nullProgram(): ServerProgram {
+  const program = fileURLToPath(new URL("./null-server.ts", import.meta.url));
+  return {
+    title: "null server",
+    command: process.execPath,
+    args: [program],
+    environment: cleanEnvironment(),
+  };
+}
+
 /** Both take the same flags: Holdfast's are etcd's. fsync is on, as it is by default in both. */
-export function storeFlags(): string[] {
+function storeFlags(): string[] {
   return ["--name", "bench", `--quota-backend-bytes=${QUOTA_BYTES}`];
 }
 
@@ -33,6 +68,16 @@ export interface RunningServer {
   readonly ended: Promise<never>;
   /** SIGTERM, and the end awaited. */
   stop(): Promise<void>;
+}
+
+/** What an interrupted bench must not leave behind. */
+const livePids = new Set<number>();
+const liveDirectories = new Set<string>();
+
+/** Kills the servers that run and removes their directories; for the way out after a signal. */
+export function abandonAll(): void {
+  for (const pid of livePids) process.kill(pid, "SIGKILL");
+  for (const directory of liveDirectories) rmSync(directory, { recursive: true, force: true });
 }
 
 /** One data directory, in which a server is started once or several times. */
@@ -48,7 +93,9 @@ export class ServerHome {
   }
 
   static async make(program: ServerProgram, parent: string | undefined): Promise<ServerHome> {
-    return new ServerHome(program, await mkdtemp(join(parent ?? tmpdir(), "holdfast-bench-")));
+    const directory = await mkdtemp(join(parent ?? tmpdir(), "holdfast-bench-"));
+    liveDirectories.add(directory);
+    return new ServerHome(program, directory);
   }
 
   async start(): Promise<RunningServer> {
@@ -69,6 +116,7 @@ export class ServerHome {
   async remove(): Promise<void> {
     await this.#running?.stop();
     await rm(this.#directory, { recursive: true, force: true });
+    liveDirectories.delete(this.#directory);
   }
 }
 
@@ -85,7 +133,7 @@ function addressFlags(directory: string, clientPort: number, peerPort: number): 
   ];
 }
 
-export function startServer(
+function startServer(
   program: ServerProgram,
   args: readonly string[],
   port: number,
@@ -99,11 +147,13 @@ export function startServer(
   });
   closeSync(log);
   const { pid } = child;
+  if (pid !== undefined) livePids.add(pid);
   let isStopping = false;
   const exited = new Promise<string>((resolve) => {
     child.on("error", (error) => resolve(error.message));
     child.on("exit", (code, signal) => resolve(`exit code ${code ?? signal}`));
   });
+  void exited.then(() => livePids.delete(pid ?? 0));
   const ended = new Promise<never>((_resolve, reject) => {
     void exited.then((how) => {
       if (isStopping) return;
@@ -132,7 +182,7 @@ function tail(path: string): string {
 }
 
 /** Two ports that were free a moment ago. */
-export async function freePorts(): Promise<[number, number]> {
+async function freePorts(): Promise<[number, number]> {
   const servers = [createServer(), createServer()] as const;
   const ports: number[] = [];
   for (const server of servers) {

@@ -3,7 +3,7 @@
  * a key of 8 bytes into the one buffer, which the channel copies. Only compare-and-put, whose
  * revisions change, encodes each time.
  */
-import { ByteWriter, Prng } from "../../src/base/index.ts";
+import { ByteWriter, type Prng } from "../../src/base/index.ts";
 import {
   CompareResult,
   CompareTarget,

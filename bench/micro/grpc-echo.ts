@@ -7,7 +7,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { ClientGroup, GrpcServer, type Method, type UnaryDone } from "../../src/grpc/index.ts";
-import { connect, ConnectionGate, listen, systemClock, systemTimers } from "../../src/host/index.ts";
+import {
+  connect,
+  ConnectionGate,
+  listen,
+  systemClock,
+  systemTimers,
+} from "../../src/host/index.ts";
 import type { Logger } from "../../src/seam/index.ts";
 
 const PATH = "/bench.Echo/Unary";
