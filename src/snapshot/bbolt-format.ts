@@ -3,12 +3,12 @@
  *
  * Shape, little-endian: page = id u64, flags u16, count u16, overflow u32, then `count` elements of
  *   16 bytes, then the bytes that they point to. A page with overflow goes on over that many pages.
- *   Leaf element: flags u32, position u32 (from the element's own start), key bytes u32, value bytes
- *   u32. Branch element: position u32, key bytes u32, child page u64.
- *   A bucket is a leaf element with flag 1 whose value is root page u64, sequence u64; a root of 0 means
- *   that its only page follows inside the value.
- *   Meta, after the header of pages 0 and 1: magic, version, page size, flags (u32 each), root page,
- *   root sequence, freelist page, page count, transaction (u64 each), FNV-1a of all that.
+ *   Leaf element: flags u32, position u32 (from the element's own start), key bytes u32, value
+ *   bytes u32. Branch element: position u32, key bytes u32, child page u64.
+ *   A bucket is a leaf element with flag 1 whose value is root page u64, sequence u64; a root of 0
+ *   means that its only page follows inside the value.
+ *   Meta, after the header of pages 0 and 1: magic, version, page size, flags (u32 each), root
+ *   page, root sequence, freelist page, page count, transaction (u64 each), FNV-1a of all that.
  * Source: bbolt's file format as its tools print it; checked against files of real etcd.
  */
 export const PAGE_BYTES = 4096;

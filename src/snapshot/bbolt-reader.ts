@@ -2,8 +2,8 @@
  * Reads the buckets of a bbolt file in order: a store of etcd's, or a snapshot of ours or theirs.
  *
  * Made for files that nobody vouches for. Every position is checked against its page, keys must
- * ascend over the whole bucket, and a page is entered once, so a walk ends after at most as many steps
- * as the file has pages. Nested buckets, which no etcd writes, are refused.
+ * ascend over the whole bucket, and a page is entered once, so a walk ends after at most as many
+ * steps as the file has pages. Nested buckets, which no etcd writes, are refused.
  */
 import type { OpenFile } from "../seam/index.ts";
 import {

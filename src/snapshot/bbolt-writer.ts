@@ -2,9 +2,9 @@
  * Streams a bbolt file from sorted rows, front to back, in bounded memory.
  *
  * The metas stand first and name the root, which is known last; and whoever receives the stream is
- * told its size first (MA-07). So the rows are gone through twice over the same view: `planBboltFile`
- * lets the pages be counted, `writeBboltFile` makes them. The second pass must find what the first
- * found, or it throws.
+ * told its size first (MA-07). So the rows are gone through twice over the same view:
+ * `planBboltFile` lets the pages be counted, `writeBboltFile` makes them. The second pass must find
+ * what the first found, or it throws.
  *
  * Shape: meta, meta, an empty freelist, the tree of each bucket in name order, the tree of buckets.
  */
@@ -60,8 +60,8 @@ export async function planBboltFile(buckets: readonly BucketSource[]): Promise<B
 }
 
 /**
- * The bytes of the file, in pieces of `pieceBytes` (the last may be shorter). Each piece belongs to the
- * caller. Throws when the rows are not those that were planned.
+ * The bytes of the file, in pieces of `pieceBytes` (the last may be shorter). Each piece belongs to
+ * the caller. Throws when the rows are not those that were planned.
  */
 export async function* writeBboltFile(
   buckets: readonly BucketSource[],
@@ -99,10 +99,9 @@ export async function* writeBboltFile(
   }
   const rootPage = root.finish();
   if (rootPage !== plan.rootPage || pageCount * PAGE_BYTES !== plan.sizeBytes) {
-    throw new Error(
-      `the rows of a snapshot changed under it: ${pageCount * PAGE_BYTES} bytes with root ${rootPage}, ` +
-        `planned were ${plan.sizeBytes} with root ${plan.rootPage}`,
-    );
+    const found = `${pageCount * PAGE_BYTES} bytes with root ${rootPage}`;
+    const wanted = `${plan.sizeBytes} with root ${plan.rootPage}`;
+    throw new Error(`the rows of a snapshot changed under it: found ${found}, planned were ${wanted}`);
   }
   yield* out.takeAll();
 }

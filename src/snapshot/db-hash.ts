@@ -1,6 +1,6 @@
 /**
- * etcd's checksum over a whole store (MA-05, UT-02): CRC-32C over each bucket's name and then each of
- * its rows, key and value, buckets and rows in byte order.
+ * etcd's checksum over a whole store (MA-05, UT-02): CRC-32C over each bucket's name and then each
+ * of its rows, key and value, buckets and rows in byte order.
  */
 import { crc32c } from "../base/index.ts";
 import type { BucketSource } from "./types.ts";

@@ -1,7 +1,8 @@
 /**
  * Pages of a bbolt file, read through a small cache, each checked before anyone looks into it.
  *
- * The file may be hostile: an id, a length or a count is believed only inside the bounds of the file.
+ * The file may be hostile: an id, a length or a count is believed only inside the bounds of the
+ * file.
  */
 import type { OpenFile } from "../seam/index.ts";
 import {
@@ -98,7 +99,9 @@ export class PageSource {
     return this.check(id, bytes);
   }
 
-  /** Checks a page's header against its bytes; `id` is where it stands (an inline page has none). */
+  /**
+   * Checks a page's header against its bytes; `id` is where it stands (an inline page has none).
+   */
   check(id: number, bytes: Buffer): Page {
     if (bytes.length < PAGE_HEADER_BYTES) throw this.fault(id, "a cut page", "a page header");
     const flags = bytes.readUInt16LE(8);

@@ -2,12 +2,13 @@
  * Builds one B+tree of a bbolt file from sorted rows, bottom up, page after page.
  *
  * A page is given away as soon as it is full, and its parent, which knows the first keys of its
- * children, follows them when it is full itself. So page ids are handed out in the order in which the
- * pages stand in the file, a child's id is known before its parent is written, and only one
+ * children, follows them when it is full itself. So page ids are handed out in the order in which
+ * the pages stand in the file, a child's id is known before its parent is written, and only one
  * page of each level is in memory: a few pages for any number of rows.
  *
  * Pages are filled to the brim. A row that fits no page gets one with overflow; a branch holds two
- * children at least (the last of a level may hold one), so that levels shrink whatever the keys are.
+ * children at least (the last of a level may hold one), so that levels shrink whatever the keys
+ * are.
  */
 import { assert } from "../base/index.ts";
 import {
@@ -63,7 +64,10 @@ export class TreeBuilder {
     this.#sink = sink;
   }
 
-  /** Adds the next row. Throws when it does not come after the one before or bbolt has no place for it. */
+  /**
+   * Adds the next row. Throws when it does not come after the one before or bbolt has no place for
+   * it.
+   */
   add(key: Buffer, value: Buffer): void {
     if (key.length === 0 || key.length > KEY_BYTES_MAX) {
       throw new Error(`a bbolt key has 1 to ${KEY_BYTES_MAX} bytes, this one ${key.length}`);

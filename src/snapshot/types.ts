@@ -1,8 +1,8 @@
 /**
  * What a snapshot is made of, and what the callers bring along.
  *
- * A source gives the same rows each time it is opened: it stands on one consistent view of the store
- * (a read transaction) that the caller opens before planning and closes after the last byte.
+ * A source gives the same rows each time it is opened: it stands on one consistent view of the
+ * store (a read transaction) that the caller opens before planning and closes after the last byte.
  */
 export interface BucketRow {
   readonly key: Buffer;

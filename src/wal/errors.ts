@@ -8,8 +8,8 @@ export interface WalFault {
 }
 
 /**
- * The log holds what no crash can leave behind. The member must not start on it: entries that it has
- * acknowledged may be missing.
+ * The log holds what no crash can leave behind. The member must not start on it: entries that it
+ * has acknowledged may be missing.
  */
 export class WalCorrupt extends Error {
   readonly path: string;

@@ -48,13 +48,16 @@ export async function createWal(
 }
 
 /**
- * Opens the log for appending after all of it was read. A torn tail is cut: the segment as it was is
- * kept beside it as `<name>.broken`. Spare segments that were never begun are removed.
+ * Opens the log for appending after all of it was read. A torn tail is cut: the segment as it was
+ * is kept beside it as `<name>.broken`. Spare segments that were never begun are removed.
  */
 export async function resumeWal(reader: WalReader, options: WalOptions): Promise<Wal> {
   const { tail, metadata } = reader;
   if (tail === undefined || metadata === undefined) {
     throw new Error("the write-ahead log must be read to its end before it is appended to");
+  }
+  if (reader.lastIndex < reader.from.index) {
+    throw new Error("a write-ahead log that is behind its store is not appended to");
   }
   const { disk, directory } = reader;
   for (const name of await disk.list(directory)) {

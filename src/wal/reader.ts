@@ -2,8 +2,8 @@
  * Replays a log from a point on: which entries stand, which hard state, where the tail is.
  *
  * Entries that a later leader replaced are never shown: an entry is handed out once the log itself
- * says that it is committed, and the rest at the end. So what is held in memory is one batch and the
- * entries beyond the newest commit seen.
+ * says that it is committed, and the rest at the end. So what is held in memory is one batch and
+ * the entries beyond the newest commit seen.
  *
  * Next: segment-reader.ts for the bytes, wal.ts for going on at the tail.
  */
@@ -44,7 +44,8 @@ export class WalReader {
   readonly disk: Disk;
   readonly directory: string;
   readonly #segments: readonly Segment[];
-  readonly #from: LogPoint;
+  /** What the store holds already. */
+  readonly from: LogPoint;
   readonly #first: number;
   /** Entries after `from`, not yet handed out; contiguous. */
   #held: Entry[] = [];
@@ -61,7 +62,10 @@ export class WalReader {
   hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   /** Snapshot records seen, oldest first, the newest `SNAPSHOTS_MAX` of them. */
   readonly snapshots: WalSnapshot[] = [];
-  /** Of the newest entry that stands, or the point that reading began at. */
+  /**
+   * Of the newest entry that stands, after the end. Less than where reading began when the log is
+   * behind the store: then one of them is not the other's (DB-02), and nothing may be appended.
+   */
   lastIndex: number;
   lastTerm: number;
 
@@ -73,7 +77,7 @@ export class WalReader {
     this.disk = place.disk;
     this.directory = place.directory;
     this.#segments = segments;
-    this.#from = from;
+    this.from = from;
     this.#first = segmentHolding(segments, from.index + 1);
     this.lastIndex = from.index;
     this.lastTerm = from.term;
@@ -130,7 +134,7 @@ export class WalReader {
         wanted: "a metadata record before it",
       });
     }
-    const { index, term } = this.#from;
+    const { index, term } = this.from;
     if (this.#fromTerm !== undefined && this.#fromTerm !== term) {
       throw new WalCorrupt({
         path,
@@ -138,6 +142,12 @@ export class WalReader {
         found: `term ${this.#fromTerm} for the entry at index ${index}`,
         wanted: `term ${term}, which the store has applied`,
       });
+    }
+    const begun = (this.#segments[this.#first] as Segment).firstIndex - 1;
+    const reach = this.#newestIndex < 0 ? Math.max(begun, 0) : this.#newestIndex;
+    if (reach < index) {
+      this.lastIndex = reach;
+      this.lastTerm = this.#newestTerm;
     }
     this.#tail = {
       segments: this.#segments,
@@ -162,7 +172,7 @@ export class WalReader {
     const entry = readEntry(segment.window, dataLo, dataHi);
     if (entry === undefined) throw segment.fault("bytes that are no entry", "a raftpb.Entry");
     const { index, term } = entry;
-    const newest = this.#newestIndex < 0 ? this.#from.index : this.#newestIndex;
+    const newest = this.#newestIndex < 0 ? this.from.index : this.#newestIndex;
     if (index > newest + 1) {
       throw segment.fault(`entry ${index}`, `entry ${newest + 1} or one before it`);
     }
@@ -172,14 +182,14 @@ export class WalReader {
     this.#newestIndex = index;
     this.#newestTerm = term;
     const heldAfter = this.lastIndex - this.#held.length;
-    if (index <= heldAfter && heldAfter > this.#from.index) {
+    if (index <= heldAfter && heldAfter > this.from.index) {
       throw segment.fault(`entry ${index} again`, `entry ${heldAfter + 1}: this one is committed`);
     }
-    if (index <= this.#from.index) {
-      if (index === this.#from.index) this.#fromTerm = term;
+    if (index <= this.from.index) {
+      if (index === this.from.index) this.#fromTerm = term;
       this.#held.length = 0;
-      this.lastIndex = this.#from.index;
-      this.lastTerm = this.#from.term;
+      this.lastIndex = this.from.index;
+      this.lastTerm = this.from.term;
       return;
     }
     this.#held.length = index - heldAfter - 1;
@@ -218,7 +228,7 @@ export class WalReader {
     if (this.snapshots.length > SNAPSHOTS_MAX) this.snapshots.shift();
     if (snapshot.index <= this.#newestIndex) return;
     // The log was begun, or goes on, after a snapshot that came from elsewhere.
-    if (snapshot.index > this.#from.index) {
+    if (snapshot.index > this.from.index) {
       const wanted = `entry ${this.lastIndex + 1}, where the store goes on`;
       throw segment.fault(`a snapshot at index ${snapshot.index}`, wanted);
     }

@@ -4,7 +4,8 @@
  * Shape: frame = 8-byte little-endian length word ‖ record ‖ zero bytes up to a multiple of 8.
  *   Length word = record bytes; with padding, the top byte is 0x80 | padding bytes.
  *   Record = protobuf {type 1, crc 2, data 3}; type and crc are always written.
- * Go's proto2 encoder writes scalars even when they are zero; so do the encoders here, byte for byte.
+ * Go's proto2 encoder writes scalars even when they are zero; so do the encoders here, byte for
+ * byte.
  */
 import { ByteReader, type ByteWriter, MalformedError } from "../base/index.ts";
 import {

@@ -2,9 +2,11 @@
  * Reads the records of one segment in order through a window of bounded size, checks the crc chain,
  * and tells a torn tail from damage (WL-06).
  *
- * A crash leaves whole sectors unwritten, and what was not written is zero. So a tail is torn when
- * the file ends inside the frame, or when the frame is broken and one of its sectors is all zero; and
- * a length word of zero ends the log only when the rest of its sector is zero too. All else is damage.
+ * A crash leaves parts unwritten, whole sectors as a rule, and what was not written is zero. So a
+ * tail is torn when the file ends inside the frame, when the frame is broken and one of its sectors
+ * is all zero, or when it is broken and from some byte of it on the file holds only zeros; and a
+ * length word of zero ends the log only when the rest of its sector is zero too. All else is
+ * damage.
  */
 import { crc32c } from "../base/index.ts";
 import type { OpenFile } from "../seam/index.ts";
@@ -19,6 +21,14 @@ export interface TornTail {
   readonly found: string;
 }
 
+interface BrokenFrame {
+  /** Positions in the window: the fault, and where zeros begin at the latest if it is a tear. */
+  readonly faultAt: number;
+  readonly tornBelow: number;
+  readonly found: string;
+  readonly wanted: string;
+}
+
 export class SegmentReader {
   readonly #file: OpenFile;
   readonly #isLast: boolean;
@@ -29,6 +39,8 @@ export class SegmentReader {
   /** In the window: the next frame, and the end of what was read. */
   #at = 0;
   #known = 0;
+  /** The next frame, found broken. */
+  #suspect: BrokenFrame | undefined;
   /** Up to where the window must be known for the next step. */
   #needed = 0;
   /** Of the record that `next` stepped over; positions in `window`. */
@@ -65,7 +77,10 @@ export class SegmentReader {
   next(): number {
     const frame = this.frame;
     const step = parseFrame(this.#window, this.#at, this.#known, frame);
-    if (step === "bad") return this.#broken(frame.faultAt, frame.faultHi, frame);
+    if (step === "bad") {
+      const { faultAt, faultHi, found, wanted } = frame;
+      return this.#broken(faultAt, faultHi, { faultAt, tornBelow: faultHi - 1, found, wanted });
+    }
     if (step !== "record") {
       this.#needed = step === "zero" ? this.#at + SECTOR_BYTES : frame.end;
       return 0;
@@ -87,6 +102,7 @@ export class SegmentReader {
 
   /** Reads on after `next` said 0; sets `isAtEnd` where the log ends. Throws WalCorrupt. */
   async fill(): Promise<void> {
+    if (this.#suspect !== undefined) return this.#judge(this.#suspect);
     const reach = Math.min(this.#needed, this.#sizeBytes - this.#base);
     if (reach > this.#known) {
       await this.#more(reach - this.#at);
@@ -141,28 +157,54 @@ export class SegmentReader {
 
   #brokenCrc(computed: number): 0 {
     const { dataLo, dataHi, crc, end } = this.frame;
-    const fault = { faultAt: dataLo, found: `crc ${hex(crc)}`, wanted: hex(computed) };
-    return this.#broken(dataLo, Math.max(dataHi, end), fault);
+    const found = `crc ${hex(crc)}`;
+    const fault = { faultAt: dataLo, tornBelow: dataHi - 1, found, wanted: hex(computed) };
+    return this.#broken(dataLo, end, fault);
   }
 
   /**
    * [lo, hi) of the frame at `#at` is not what was written there. A sector of it that was never
-   * written makes it a torn tail; all else throws. The sector of the length word was written.
+   * written makes it a torn tail at once; else `fill` looks at what follows. The sector of the
+   * length word was written.
    */
-  #broken(lo: number, hi: number, fault: { faultAt: number; found: string; wanted: string }): 0 {
+  #broken(lo: number, hi: number, fault: BrokenFrame): 0 {
     const known = Math.min(this.#known, this.#sizeBytes - this.#base);
     this.#needed = this.#sectorEnd(hi - 1);
     if (known < Math.min(this.#needed, this.#sizeBytes - this.#base)) return 0;
     let at = Math.max(lo, this.#sectorEnd(this.#at));
     for (let end = 0; at < hi; at = end) {
       end = this.#sectorEnd(at);
-      // From its start or from the frame's, whichever is later; the head before `lo` may be in it.
       if (this.#isZero(Math.max(end - SECTOR_BYTES, this.#at), Math.min(end, known))) {
         this.#endTorn(`${fault.found} with an unwritten sector at ${this.#base + at}`);
         return 0;
       }
     }
-    throw this.fault(fault.found, fault.wanted, fault.faultAt);
+    this.#suspect = fault;
+    return 0;
+  }
+
+  /** The frame at `#at` is broken in sectors that were written: is it the end of all that was? */
+  async #judge(fault: BrokenFrame): Promise<void> {
+    const zeroFrom = await this.#zeroFrom(this.offset);
+    if (zeroFrom > this.#base + fault.tornBelow) {
+      throw this.fault(fault.found, fault.wanted, fault.faultAt);
+    }
+    this.#endTorn(`${fault.found} and zeros from ${zeroFrom} on`);
+  }
+
+  /** From where on, at or after `offset`, the file holds nothing but zeros. */
+  async #zeroFrom(offset: number): Promise<number> {
+    const bytes = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+    let zeroFrom = offset;
+    for (let at = offset; at < this.#sizeBytes; ) {
+      const count = await this.#file.read(bytes, at);
+      if (count === 0) break;
+      let last = count;
+      while (last > 0 && bytes[last - 1] === 0) last -= 1;
+      if (last > 0) zeroFrom = at + last;
+      at += count;
+    }
+    return zeroFrom;
   }
 
   #endTorn(found: string): void {

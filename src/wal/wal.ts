@@ -37,7 +37,9 @@ export interface WalOptions {
   readonly zeroAheadBytes?: number;
 }
 
-/** Histogram `etcd_disk_wal_fsync_duration_seconds` and counter `etcd_disk_wal_write_bytes_total`. */
+/**
+ * Histogram `etcd_disk_wal_fsync_duration_seconds` and counter `etcd_disk_wal_write_bytes_total`.
+ */
 export class WalMetrics {
   readonly fsyncSeconds = new Histogram(exponentialBounds(0.001, 2, 14));
   readonly writeBytes = new Counter();
@@ -273,7 +275,9 @@ export class Wal {
     this.#writing = undefined;
   }
 
-  /** Takes the batch being filled and begins the next: with a new segment, when this one is full. */
+  /**
+   * Takes the batch being filled and begins the next: with a new segment, when this one is full.
+   */
   #seal(): Batch {
     const batch = this.#batch;
     this.#batch = newBatch(this.#idle);
