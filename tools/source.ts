@@ -7,6 +7,8 @@ export interface Import {
   /** As written: "../wire/index.ts", "node:fs", "lmdb". */
   readonly specifier: string;
   readonly line: number;
+  /** `import type`: gone when the program runs. */
+  readonly isType: boolean;
 }
 
 export interface SourceFile {
@@ -91,7 +93,7 @@ function strip(text: string, keepsLiterals: boolean): string {
 }
 
 const IMPORT =
-  /(?:\bfrom\s*|\bimport\s*\(\s*|(?:^|[;\n])\s*import\s*|\bnew\s+URL\s*\(\s*)(["'])([^"'\n]+)\1/g;
+  /(?:\b(?:import|export)\s+(type\s)?[^;"'`]*?\bfrom\s*|\bimport\s*\(\s*|\bimport\s*|\bnew\s+URL\s*\(\s*)(["'])([^"'\n]+)\2/g;
 
 export function lineAt(text: string, offset: number): number {
   let line = 1;
@@ -101,14 +103,18 @@ export function lineAt(text: string, offset: number): number {
 
 export function parseSource(path: string, text: string): SourceFile {
   const withLiterals = strip(text, true);
+  const code = strip(text, false);
   const imports: Import[] = [];
   for (const match of withLiterals.matchAll(IMPORT)) {
-    const specifier = match[2] ?? "";
+    const [all, type, , specifier = ""] = match;
+    // A literal may hold words that look like an import.
+    if (code[match.index] !== all[0]) continue;
     // new URL("./worker.ts", import.meta.url) names a file only when it is relative.
-    if (match[0].startsWith("new") && !specifier.startsWith(".")) continue;
-    imports.push({ specifier, line: lineAt(text, match.index + match[0].length) });
+    if (all.startsWith("new") && !specifier.startsWith(".")) continue;
+    const line = lineAt(text, match.index + all.length);
+    imports.push({ specifier, line, isType: type !== undefined });
   }
-  return { path, text, code: strip(text, false), imports };
+  return { path, text, code, imports };
 }
 
 /** The path that a relative specifier means, from the root. */

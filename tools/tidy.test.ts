@@ -18,6 +18,7 @@ import {
   tested,
   world,
 } from "./tidy.ts";
+import { parseSource } from "./source.ts";
 import type { Finding, Rule } from "./tidy.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -193,17 +194,39 @@ test("tidy: a file that only a test imports → dead, except in testing/", () =>
   assert.deepEqual(found, ["src/a/unused.ts:1 no file of the product imports it"]);
 });
 
-test("tidy: a file without a test beside it → refused, unless it holds types alone", () => {
+test("tidy: a file that no test of its room reaches → refused, unless it holds data alone", () => {
   const found = messages(tested, {
-    "src/a/index.ts": "export const a = 1;",
+    "src/a/index.ts": 'export { C } from "./bare.ts"; export function f() {}',
     "src/a/types.ts": "export interface A {}\nexport type B = A;",
+    "src/a/limits.ts": "export const BYTES_MAX = 1;",
     "src/a/named.ts": "export function f() {}",
     "src/a/named.fuzz.test.ts": "",
-    "src/a/imported.ts": "export const x = 1;",
-    "src/a/other.test.ts": 'import { x } from "./imported.ts";',
+    "src/a/imported.ts": 'import { y } from "./deep.ts"; export function x() {}',
+    "src/a/deep.ts": "export function y() {}",
+    "src/a/other.test.ts": 'import { x } from "./imported.ts"; import { C } from "./index.ts";',
     "src/a/bare.ts": "export class C {}",
+    "src/b/arrow.ts": "export const f = () => 1;",
+    "src/b/b.test.ts": 'import { C } from "../a/bare.ts";',
   });
-  assert.deepEqual(found, [
-    "src/a/bare.ts:1 no test beside it; add one, or list it with a reason in tools/house.ts",
+  assert.deepEqual(
+    found.map((line) => line.split(" ")[0]),
+    ["src/a/bare.ts:1", "src/b/arrow.ts:1"],
+  );
+});
+
+test("tidy: words in literals and comments are no imports, types make no ring", () => {
+  const { imports } = parseSource(
+    "src/a/a.ts",
+    'const t = ["from", ", "];\n// import "x"\nimport type { A } from "./b.ts";\nimport "./c.ts";\nimport {\n  d,\n} from "./d.ts";\n',
+  );
+  assert.deepEqual(imports, [
+    { specifier: "./b.ts", line: 3, isType: true },
+    { specifier: "./c.ts", line: 4, isType: false },
+    { specifier: "./d.ts", line: 7, isType: false },
   ]);
+  const ring = {
+    "src/a/one.ts": 'import type { T } from "./two.ts";',
+    "src/a/two.ts": 'import { o } from "./one.ts";',
+  };
+  assert.deepEqual(messages(cycles, ring), []);
 });
