@@ -8,7 +8,7 @@
 import type { Backend } from "../backend/index.ts";
 import type { Key } from "../base/index.ts";
 import type { KeyIndex } from "./key-index.ts";
-import { KEYS_PER_RECORD } from "./limits.ts";
+import { STEPS_PER_RECORD } from "./limits.ts";
 import { lowestKey, mainOf, revisionKey } from "./revision.ts";
 
 const SCHEDULED = Buffer.from("scheduledCompactRev", "latin1");
@@ -22,9 +22,10 @@ export class Compaction {
   isRunning = false;
   /** Readers that need superseded revisions to stay a while: hashes, checkpoints. */
   #holds = 0;
+  /** Where the walk over the index is. */
   #after: Key | undefined;
-  /** Lists cut off the index whose records are still to be deleted. */
-  readonly #lists: number[] = [];
+  #isWalked = false;
+  #isIndexDone = false;
 
   constructor(backend: Backend, index: KeyIndex) {
     this.#backend = backend;
@@ -43,6 +44,8 @@ export class Compaction {
     this.revision = revision;
     this.isRunning = true;
     this.#after = undefined;
+    this.#isWalked = false;
+    this.#isIndexDone = false;
     this.#backend.put("meta", SCHEDULED, lowestKey(revision));
   }
 
@@ -54,35 +57,29 @@ export class Compaction {
     this.#holds -= 1;
   }
 
-  /** Drops at most about `recordsMax` records; false when nothing is left to do. */
+  /** Drops at most `recordsMax` records; false when nothing is left to do. */
   step(recordsMax: number): boolean {
     if (!this.isRunning) return false;
     if (this.#holds > 0) return true;
-    const budget = this.#drain(recordsMax);
-    if (budget <= 0) return true;
-    const keysMax = budget * KEYS_PER_RECORD;
-    this.#after = this.#index.compact(this.#after, this.revision, keysMax, this.#lists);
-    this.#drain(budget);
-    if (this.#after !== undefined || this.#lists.length > 0) return true;
+    if (this.#isIndexDone) this.#index.dropped.release(recordsMax, this.#drop);
+    else this.#stepIndex(recordsMax);
+    if (!this.#isIndexDone || !this.#index.dropped.isEmpty) return true;
     this.isRunning = false;
     this.#backend.put("meta", FINISHED, lowestKey(this.revision));
     return false;
   }
 
-  /** Deletes records of the lists cut off; returns what is left of `max`. */
-  #drain(max: number): number {
-    let budget = max;
-    while (budget > 0 && this.#lists.length > 0) {
-      const head = this.#lists.pop() as number;
-      let count = 0;
-      const rest = this.#index.releaseDropped(head, budget, (main, sub, isTombstone) => {
-        count += 1;
-        this.#drop(main, sub, isTombstone);
-      });
-      if (rest !== 0) this.#lists.push(rest);
-      budget -= count;
+  /** The index first, as a whole: only then are all dropped revisions known and in order. */
+  #stepIndex(recordsMax: number): void {
+    const { dropped } = this.#index;
+    const left = dropped.sort(recordsMax * STEPS_PER_RECORD);
+    if (left <= 0) return;
+    if (this.#isWalked) {
+      this.#isIndexDone = dropped.isSorted;
+      return;
     }
-    return budget;
+    this.#after = this.#index.compact(this.#after, this.revision, left);
+    this.#isWalked = this.#after === undefined;
   }
 
   readonly #drop = (main: number, sub: number, isTombstone: boolean): void => {

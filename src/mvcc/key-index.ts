@@ -7,12 +7,10 @@
  * Source: decision 0007.
  */
 import { assert, type Key } from "../base/index.ts";
+import { DroppedRevisions } from "./dropped-revisions.ts";
 import { KeySlots } from "./key-slots.ts";
 import { KeyTree, type Leaf } from "./key-tree.ts";
 import { type Cut, RevisionHistory } from "./revision-history.ts";
-
-/** A revision in which a compaction has no more interest. */
-export type Dropped = (main: number, sub: number, isTombstone: boolean) => void;
 
 /** Newer than every revision: reads see what is current, inside a transaction too. */
 export const LATEST = Number.MAX_SAFE_INTEGER;
@@ -22,6 +20,8 @@ export class KeyIndex {
   readonly #history = new RevisionHistory();
   readonly #tree: KeyTree;
   readonly #cut: Cut = { head: 0, dropped: 0 };
+  /** What compactions took out of the index, until their records are deleted. */
+  readonly dropped = new DroppedRevisions(this.#history);
   /** What the last `locate`, `put` or `tombstone` found or made. */
   main = 0;
   sub = 0;
@@ -151,15 +151,10 @@ export class KeyIndex {
 
   /**
    * Compacts at most `keysMax` keys after `after` (undefined = from the first) at `revision`.
-   * What is dropped comes as lists for `releaseDropped`, to be released in the order of `lists`
-   * from its end. Returns the last key visited, undefined when there are no more.
+   * What superseded revisions it drops are added to `dropped`. Returns the last key visited,
+   * undefined when there are no more.
    */
-  compact(
-    after: Key | undefined,
-    revision: number,
-    keysMax: number,
-    lists: number[],
-  ): Key | undefined {
+  compact(after: Key | undefined, revision: number, keysMax: number): Key | undefined {
     const removed: Key[] = [];
     let last: Key | undefined;
     let visited = 0;
@@ -176,7 +171,7 @@ export class KeyIndex {
         visited += 1;
         last = leaf.keys[position] as Key;
         const slot = leaf.slots[position] as number;
-        if (this.#compactSlot(slot, revision, lists)) removed.push(last);
+        if (this.#compactSlot(slot, revision)) removed.push(last);
       }
       leaf = leaf.next;
       position = 0;
@@ -187,17 +182,6 @@ export class KeyIndex {
       this.#slots.release(slot);
     }
     return visited < keysMax ? undefined : last;
-  }
-
-  /** Reports up to `max` revisions of a dropped list and frees them; returns what is left of it. */
-  releaseDropped(head: number, max: number, dropped: Dropped): number {
-    const history = this.#history;
-    let node = head;
-    for (let count = 0; node !== 0 && count < max; count += 1) {
-      dropped(history.main(node), history.sub(node), history.isTombstone(node));
-      node = history.release(node);
-    }
-    return node;
   }
 
   verify(): void {
@@ -249,7 +233,7 @@ export class KeyIndex {
   }
 
   /** True when nothing of the key is left. */
-  #compactSlot(slot: number, revision: number, lists: number[]): boolean {
+  #compactSlot(slot: number, revision: number): boolean {
     const slots = this.#slots;
     const older = slots.older(slot);
     const main = slots.main(slot);
@@ -257,25 +241,13 @@ export class KeyIndex {
       if (older === 0) return false;
       this.#history.cut(older, revision, this.#cut);
       slots.setOlder(slot, this.#cut.head);
-      this.#drop(this.#cut.dropped, lists);
+      this.dropped.add(this.#cut.dropped);
       return false;
     }
     slots.setOlder(slot, 0);
     const isGone = slots.version(slot) === 0 && main < revision;
-    this.#drop(isGone ? this.#history.push(older, main, slots.sub(slot), true) : older, lists);
+    this.dropped.add(isGone ? this.#history.push(older, main, slots.sub(slot), true) : older);
     return isGone;
-  }
-
-  /**
-   * A tombstone in front of a list goes after all that it hides: were it released first, a crash in
-   * between would bring the key back to life.
-   */
-  #drop(head: number, lists: number[]): void {
-    if (head === 0) return;
-    lists.push(head);
-    if (!this.#history.isTombstone(head)) return;
-    const hidden = this.#history.detach(head);
-    if (hidden !== 0) lists.push(hidden);
   }
 }
 

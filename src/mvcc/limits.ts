@@ -2,5 +2,5 @@
 export const CHANGES_BYTES_MAX = 4 * 1024 * 1024;
 /** Rows that restore, hash and checkpoint take before they let the loop turn. */
 export const SLICE_ROWS = 500;
-/** Keys that one unit of a compaction step visits: visiting is cheaper than deleting. */
-export const KEYS_PER_RECORD = 8;
+/** Keys visited, or revisions sorted, for one record in a compaction step: they cost less. */
+export const STEPS_PER_RECORD = 4;

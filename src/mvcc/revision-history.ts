@@ -124,11 +124,9 @@ export class RevisionHistory {
     this.#setWord(last, JUMP, 0);
   }
 
-  /** Cuts a dropped list behind its first node; returns the rest. */
-  detach(node: number): number {
-    const rest = this.#word(node, OLDER);
-    this.#setWord(node, OLDER, 0);
-    return rest;
+  /** Puts a node that was dropped in front of another list of such nodes. */
+  relink(node: number, next: number): void {
+    this.#setWord(node, OLDER, next);
   }
 
   /** Gives one node of a dropped list back; returns the next of that list. */
