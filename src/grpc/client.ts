@@ -101,6 +101,7 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
   readonly limits: GrpcLimits;
   readonly budget: BufferBudget;
   closeReason = "connection closed";
+  readonly #group: ClientGroup;
   readonly #options: ClientOptions;
   readonly #driver: Driver;
   readonly #prepared = new Map<string, PreparedHeaders>();
@@ -117,6 +118,7 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
     options: ClientOptions,
     onGone: () => void,
   ) {
+    this.#group = group;
     this.#options = options;
     this.limits = { ...CLIENT_LIMITS, ...options.limits };
     this.budget = new BufferBudget(this.limits.bufferedBytesMax);
@@ -195,10 +197,10 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
   #wait(call: ClientCall, message: Uint8Array | undefined): void {
     call.wait(message);
     if (this.isClosed) {
-      // Streams set their events first, so they are told at the end of the turn.
-      if (message !== undefined) call.refuse(Code.UNAVAILABLE, this.closeReason);
-      else this.#waiting.push(call);
-      this.#driver.requestFlush();
+      const refuse = (): void => call.refuse(Code.UNAVAILABLE, this.closeReason);
+      // The events of a stream are not set yet: it is told at the end of the turn.
+      if (message !== undefined) refuse();
+      else this.#group.flushQueue.add({ flush: refuse });
       return;
     }
     this.#waiting.push(call);

@@ -84,7 +84,7 @@ export class Driver implements ConnectionEvents, Flushable {
     }
     if (this.#http2.isClosed) {
       this.#end();
-    } else if (!isOpen) {
+    } else if (!isOpen && connection.bufferedBytes > 0) {
       this.#http2.setOutputBlocked(true);
       if (!this.#isReadPaused && connection.bufferedBytes > this.#options.pauseBytes) {
         this.#isReadPaused = true;

@@ -124,7 +124,8 @@ export class Http2Connection<C> {
 
   #lastPeerStreamId = 0;
   #nextStreamId: number;
-  #resetIds = new Int32Array(RESET_STREAMS_REMEMBERED);
+  /** Ids of streams reset here, the oldest overwritten first. */
+  readonly #resetIds: number[] = [];
   #resetIdsNext = 0;
 
   #sendWindow = INITIAL_WINDOW_BYTES;
@@ -387,7 +388,6 @@ export class Http2Connection<C> {
         start += 1;
       }
       const endStream = (flags & Flag.END_STREAM) !== 0;
-      if (length === 0 && !endStream) this.#guard.overhead();
       this.#deliverData(stream, chunk, start, lo + length - padding, endStream);
     }
     if (this.#receivedBytes * 2 >= this.#limits.connectionWindowBytes) this.#returnWindow();
@@ -432,6 +432,7 @@ export class Http2Connection<C> {
       }
     }
     if (hi > lo) this.#guard.useful();
+    else if (!endStream) this.#guard.overhead();
     if (endStream) stream.remoteEnded = true;
     this.#events.onData(stream, chunk, lo, hi, endStream);
     if (stream.isClosed) return;

@@ -10,6 +10,9 @@ import { staticFieldIndex, staticNameIndex, STATIC_TABLE } from "./hpack-static.
 import { huffmanEncode, huffmanLength } from "./huffman.ts";
 import { HEADER_TABLE_BYTES } from "./limits.ts";
 
+/** Where blocks are encoded; shared, because each is used up before the next is made. */
+let scratch = Buffer.allocUnsafeSlow(4096);
+
 /** Name, value, name, value ... in order; names lower case, pseudo-header fields first. */
 export type HeaderList = readonly string[];
 
@@ -34,7 +37,6 @@ export class HpackEncoder {
   #resizePending = false;
   /** Moves with every change of the table; PreparedHeaders of an older epoch are encoded anew. */
   #epoch = 0;
-  #scratch = Buffer.allocUnsafe(512);
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   setTableBytesMax(bytes: number): void {
@@ -47,7 +49,7 @@ export class HpackEncoder {
     this.#epoch += 1;
   }
 
-  /** The block for fields used often. Borrowed until the next call. */
+  /** The block for fields used often. Borrowed until the next call of any encoder. */
   encodePrepared(headers: PreparedHeaders): Uint8Array {
     if (headers.epoch === this.#epoch && !this.#resizePending) return headers.bytes;
     const epoch = this.#epoch;
@@ -61,12 +63,12 @@ export class HpackEncoder {
     return block;
   }
 
-  /** The block for fields used once: nothing enters the table. Borrowed until the next call. */
+  /** The block for fields used once: nothing enters the table. Borrowed until the next call of any encoder. */
   encode(list: HeaderList): Uint8Array {
     return this.#encode(list, false);
   }
 
-  /** A prepared block followed by fields used once. Borrowed until the next call. */
+  /** A prepared block followed by fields used once. Borrowed until the next call of any encoder. */
   encodeWith(headers: PreparedHeaders, rest: HeaderList): Uint8Array {
     const prepared = Uint8Array.prototype.slice.call(this.encodePrepared(headers));
     const block = this.#encode(rest, false);
@@ -75,9 +77,9 @@ export class HpackEncoder {
 
   #encode(list: HeaderList, canIndex: boolean): Uint8Array {
     let bytesMax = 16;
-    for (const text of list) bytesMax += text.length * 4 + 8;
-    if (bytesMax > this.#scratch.length) this.#scratch = Buffer.allocUnsafe(bytesMax);
-    const into = this.#scratch;
+    for (const text of list) bytesMax += text.length + 8;
+    if (bytesMax > scratch.length) scratch = Buffer.allocUnsafeSlow(bytesMax);
+    const into = scratch;
     let at = 0;
     if (this.#resizePending) {
       this.#resizePending = false;

@@ -6,3 +6,13 @@ export {
 } from "./disk.ts";
 export { ModelStore, ModelTransaction } from "./model-store.ts";
 export { type Recorded, type RecordedEvent, WatchRecorder } from "./watch-recorder.ts";
+export { connectionPair, PairedConnection } from "./connection-pair.ts";
+export {
+  literalBlock,
+  type RawFrame,
+  rawFrame,
+  readFrames,
+  settings,
+  uint32,
+} from "./http2-frames.ts";
+export { ManualTime } from "./manual-time.ts";
