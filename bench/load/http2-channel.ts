@@ -32,6 +32,24 @@ const LIMITS: Http2Limits = {
 /** All sockets are read on one thread, one after the other, and nothing read is kept. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
+/** Buffers for messages in pieces, used again by the next call: making large ones is slow. */
+const spares: Buffer[] = [];
+const SPARES_MAX = 64;
+const SPARE_BYTES_MIN = 1024;
+
+function takeSpare(wantedBytes: number): Buffer {
+  const spare = spares.at(-1);
+  if (spare === undefined || spare.length < wantedBytes) {
+    return Buffer.allocUnsafeSlow(Math.max(wantedBytes, SPARE_BYTES_MIN));
+  }
+  spares.pop();
+  return spare;
+}
+
+function giveSpare(buffer: Buffer): void {
+  if (buffer.length >= SPARE_BYTES_MIN && spares.length < SPARES_MAX) spares.push(buffer);
+}
+
 /** A call under way: what has come of its current message. */
 class Call implements OpenStream {
   readonly caller: Caller;
@@ -221,6 +239,8 @@ export class Http2Channel implements Channel, Http2Events<Call> {
   #end(stream: Stream<Call>, call: Call, code: number, text: string): void {
     stream.context = undefined;
     call.stream = undefined;
+    giveSpare(call.held);
+    call.held = EMPTY;
     call.caller.onEnd(code, text);
   }
 
@@ -277,8 +297,9 @@ function hold(call: Call, chunk: Buffer, at: number, hi: number): number {
   let wanted = PREFIX_BYTES;
   if (call.heldBytes >= PREFIX_BYTES) wanted += readLength(call.held, 0);
   if (call.held.length < wanted) {
-    const larger = Buffer.allocUnsafeSlow(Math.max(wanted, 64));
+    const larger = takeSpare(wanted);
     call.held.copy(larger, 0, 0, call.heldBytes);
+    giveSpare(call.held);
     call.held = larger;
   }
   const count = Math.min(wanted - call.heldBytes, hi - at);
