@@ -41,6 +41,8 @@ export async function openDataDirectory(
   }
   for (const directory of [root, member, paths.store]) {
     await disk.makeDirectory(directory, 0o700);
+    // Until its name is durable, everything in a directory can vanish with it.
+    await disk.syncDirectory(parentOf(directory));
   }
   await checkFormat(disk, `${member}/format`, root);
   return paths;
@@ -80,5 +82,11 @@ async function writeFormat(disk: Disk, path: string): Promise<void> {
     await file.close();
   }
   await disk.rename(temporary, path);
-  await disk.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  await disk.syncDirectory(parentOf(path));
+}
+
+function parentOf(path: string): string {
+  const at = path.replace(/\/+$/, "").lastIndexOf("/");
+  if (at < 0) return ".";
+  return at === 0 ? "/" : path.slice(0, at);
 }

@@ -86,6 +86,7 @@ export class Service {
   static async open(options: ServiceOptions = {}): Promise<Service> {
     const service = new Service(options);
     await service.disk.makeDirectory("/data");
+    await service.disk.syncDirectory("/");
     await service.#start();
     return service;
   }
@@ -250,7 +251,9 @@ export class StreamRecord {
 
   /** The next message that was not taken yet. */
   async next(): Promise<Buffer> {
-    await this.#service.untilTrue(() => this.messages.length > this.#taken || this.end !== undefined);
+    await this.#service.untilTrue(
+      () => this.messages.length > this.#taken || this.end !== undefined,
+    );
     const message = this.messages[this.#taken];
     if (message === undefined) throw new Error(`the stream ended: ${JSON.stringify(this.end)}`);
     this.#taken += 1;

@@ -253,7 +253,10 @@ test("range stream: the chunks merged equal the unary answer (RS-01, RS-03, RS-0
     assert.deepEqual([chunk.revision, chunk.more, chunk.count], [0, false, 0]);
   }
   const unary = decodeRangeResponse(bytesOf(await service.range({ key: "k", rangeEnd: "l" })));
-  assert.deepEqual(chunks.flatMap((chunk) => chunk.kvs), unary.kvs);
+  assert.deepEqual(
+    chunks.flatMap((chunk) => chunk.kvs),
+    unary.kvs,
+  );
   assert.equal(chunks.at(-1)?.count, unary.count);
   assert.equal(chunks.at(-1)?.revision, unary.revision);
 });
@@ -268,7 +271,10 @@ test("range stream: a limit leaves more, and count tells how many there are (RS-
 test("range stream: count only and an empty range are one message (RS-06, RS-09)", async () => {
   const service = await withKeys(5);
   const counted = await streamed(service, { key: "k", rangeEnd: "l", countOnly: true });
-  assert.deepEqual(counted.chunks.map((chunk) => [chunk.kvs.length, chunk.count]), [[0, 5]]);
+  assert.deepEqual(
+    counted.chunks.map((chunk) => [chunk.kvs.length, chunk.count]),
+    [[0, 5]],
+  );
   const empty = await streamed(service, { key: "x", rangeEnd: "y" });
   assert.equal(empty.chunks.length, 1);
   assert.equal(empty.chunks[0]?.revision, 6);
