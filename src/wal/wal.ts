@@ -317,13 +317,13 @@ export class Wal {
   /** The old segment ends where its records end; the new one appears whole or not at all. */
   async #beginSegment(segment: Segment, bytes: Buffer): Promise<void> {
     await this.#zeros.stop();
-    await this.#file.truncate(this.#offset);
-    await this.#file.sync();
-    await this.#file.close();
-    const spare = this.#spare ?? this.#makeSpare(segment.sequence);
+    const ended = this.#file;
+    await ended.truncate(this.#offset);
+    await ended.sync();
+    const file = await (this.#spare ?? this.#makeSpare(segment.sequence));
     this.#spare = undefined;
-    const file = await spare;
     this.#file = file;
+    await ended.close();
     await this.#writeDurable(file, bytes, 0);
     await this.#disk.rename(this.#sparePath(segment.sequence), segment.path);
     await this.#disk.syncDirectory(this.#directory);
@@ -375,7 +375,12 @@ export class Wal {
 
   /** Final: the batch that failed and the one being filled are refused, and all that follow. */
   #fail(cause: unknown, batch: Batch | undefined): void {
-    this.#failure ??= new WalFailed("a write to the write-ahead log failed", { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#failure ??= new WalFailed(
+      `cannot write the write-ahead log in ${this.#directory}: ${reason}; ` +
+        "what was not acknowledged may be lost, and this member must be started again",
+      { cause },
+    );
     for (const { settled } of [batch ?? this.#batch, this.#batch]) {
       settled.promise.catch(() => undefined);
       settled.reject(this.#failure);
