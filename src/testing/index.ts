@@ -16,3 +16,4 @@ export {
   uint32,
 } from "./http2-frames.ts";
 export { ManualTime } from "./manual-time.ts";
+export { Http2Recorder } from "./http2-recorder.ts";
