@@ -45,6 +45,12 @@ export class ManualTime implements Clock, Timers {
     return { cancel: () => (this.#due = this.#due.filter((other) => other !== due)) };
   }
 
+  /** Forgets all that was planned: what a crash does to it. */
+  crash(): void {
+    this.#due = [];
+    this.#soon = [];
+  }
+
   /** Runs what was put off to the end of the turn, and what that puts off, until nothing is left. */
   turn(): void {
     while (this.#soon.length > 0) {

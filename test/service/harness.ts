@@ -140,6 +140,7 @@ export class Service {
   async crash(): Promise<void> {
     this.disk.crash(this.#faults);
     this.backend.crash();
+    this.time.crash();
     await this.#start();
   }
 
