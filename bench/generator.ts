@@ -35,6 +35,6 @@ async function answer(job: Job): Promise<JobAnswer> {
 
 process.on("message", (job: Job) => {
   // The bench may be gone by then; that is its way to end this process.
-  void answer(job).then((message) => process.send?.(message, () => {}));
+  void answer(job).then((message) => process.send?.(message, undefined, undefined, () => {}));
 });
 process.on("disconnect", () => process.exit(0));
