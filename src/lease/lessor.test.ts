@@ -243,6 +243,19 @@ test("lease: a renewal asks for a stored remaining time to be cleared first (LE-
   assert.equal(lessor.needsCheckpointClear(9n), false);
 });
 
+test("lease: clearing one remaining time does not excuse the next on its way (LE-07)", () => {
+  const lessor = primary();
+  grant(lessor, 1n, 10);
+  lessor.expired(0, 10);
+  lessor.checkpoint(lessor.dueCheckpoints(1_000, 10));
+  lessor.renew(1n, 1_100);
+  const next = lessor.dueCheckpoints(2_200, 10);
+  assert.equal(next.length, 1);
+  lessor.checkpoint([{ id: 1n, remainingTtlSeconds: 0 }]);
+  lessor.renew(1n, 2_300);
+  assert.equal(lessor.needsCheckpointClear(1n), true);
+});
+
 test("lease: a checkpoint that was not proposed is not waited for (LE-07)", () => {
   const lessor = primary();
   grant(lessor, 1n, 100);
