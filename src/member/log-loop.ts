@@ -91,6 +91,9 @@ export class LogLoop {
     this.#last = options.lastIndex;
   }
 
+  /** Proposals refused or given up for a reason that is not their own. */
+  failed = 0;
+
   get committed(): number {
     return this.#committed;
   }
@@ -110,6 +113,7 @@ export class LogLoop {
   propose(data: Buffer, request: RaftRequest, waiter: Waiter<ApplyResponse>, nowMs: number): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
+      this.failed += 1;
       this.#timers.soon(() => waiter.refused(refusal));
       return;
     }

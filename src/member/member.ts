@@ -14,7 +14,7 @@ import type { AlarmSet } from "../alarm/index.ts";
 import type { Backend } from "../backend/index.ts";
 import { EtcdError, errors } from "../errors/index.ts";
 import type { Lessor } from "../lease/index.ts";
-import type { HashOutcome, RangeCursor, RangeQuery, Store } from "../mvcc/index.ts";
+import type { HashOutcome, RangeCursor, RangeQuery, RevisionChanges, Store } from "../mvcc/index.ts";
 import type { Clock, Digests, Entropy, Logger, Timer, Timers } from "../seam/index.ts";
 import type { Wal } from "../wal/index.ts";
 import type { WatchHub, WatchSink, WatchStream } from "../watch/index.ts";
@@ -45,6 +45,7 @@ import type {
   ClusterMember,
   LeaseTimes,
   Member,
+  MemberMeasures,
   MemberStatus,
   SnapshotStream,
   Waiter,
@@ -104,6 +105,14 @@ export class SoloMember implements Member {
   #nowMs: number;
   #isWatchPlanned = false;
   #hasFailed = false;
+  readonly #operations = {
+    puts: 0,
+    deletes: 0,
+    txns: 0,
+    ranges: 0,
+    leasesGranted: 0,
+    leasesRevoked: 0,
+  };
   /** A NOSPACE alarm is on its way. */
   #isRaisingAlarm = false;
 
@@ -139,7 +148,7 @@ export class SoloMember implements Member {
       currentRevision: () => store.currentRevision,
       compact: (revision) => this.#compactByItself(revision),
     });
-    parts.machine.onChanges = (changes) => parts.hub.notify(changes);
+    parts.machine.onChanges = (changes) => this.#onChanges(changes);
     parts.hub.onWork = () => this.#planWatch();
     this.#tick = timers.every(TICK_INTERVAL_MS, () => this.#onTick());
   }
@@ -223,11 +232,13 @@ export class SoloMember implements Member {
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
+    this.#operations.ranges += 1;
     const { store } = this.#parts;
     return executeRange(store, request, store.currentRevision);
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
+    this.#operations.ranges += 1;
     const cursor = this.#parts.store.openRange(query);
     if (cursor === "compacted") return errors.Compacted;
     if (cursor === "future") return errors.FutureRev;
@@ -307,8 +318,24 @@ export class SoloMember implements Member {
   /** LogLoop's applier. */
   applyNormal(entry: Entry, request: RaftRequest, isWaited: boolean): ApplyOutcome {
     const outcome = this.#parts.machine.apply(entry.index, entry.term, request, isWaited);
-    if (request.operation.kind === "compaction") this.#scrubber.wake();
+    if (request.operation.kind !== "put") this.#applied(request.operation, outcome);
     return outcome;
+  }
+
+  #applied(operation: RaftOperation, outcome: ApplyOutcome): void {
+    if (outcome instanceof EtcdError) return;
+    if (operation.kind === "txn") this.#operations.txns += 1;
+    else if (operation.kind === "leaseGrant") this.#operations.leasesGranted += 1;
+    else if (operation.kind === "leaseRevoke") this.#operations.leasesRevoked += 1;
+    else if (operation.kind === "compaction") this.#scrubber.wake();
+  }
+
+  #onChanges(changes: RevisionChanges): void {
+    for (const { type } of changes.changes) {
+      if (type === "put") this.#operations.puts += 1;
+      else this.#operations.deletes += 1;
+    }
+    this.#parts.hub.notify(changes);
   }
 
   /** LogLoop's word that a slice of entries was applied. */
@@ -386,8 +413,7 @@ export class SoloMember implements Member {
     this.#parts.onFatal(error);
   }
 
-  /** What the metrics page reads. */
-  get measures() {
+  get measures(): MemberMeasures {
     const { wal, hub, store, lessor } = this.#parts;
     return {
       fsyncSeconds: wal.metrics.fsyncSeconds,
@@ -395,7 +421,10 @@ export class SoloMember implements Member {
       commitSeconds: this.#pacer.commitSeconds,
       watch: hub.stats,
       leases: { ...this.#leases.stats, count: lessor.size },
+      operations: this.#operations,
       proposalsPending: this.#loop.pending,
+      proposalsFailed: this.#loop.failed,
+      keys: store.keyCount,
       compactRevision: store.compactRevision,
     };
   }

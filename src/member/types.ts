@@ -3,9 +3,10 @@
  * connections may one day live on other threads (decision 2).
  */
 import type { ApplyResponse } from "../apply/index.ts";
+import type { Counter, Histogram } from "../base/index.ts";
 import type { EtcdError } from "../errors/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
-import type { WatchSink, WatchStream } from "../watch/index.ts";
+import type { WatchSink, WatchStats, WatchStream } from "../watch/index.ts";
 import type {
   AlarmMember,
   RangeRequest,
@@ -59,6 +60,27 @@ export interface SnapshotStream {
   readonly chunks: AsyncIterable<{ readonly remainingBytes: number; readonly blob: Buffer }>;
 }
 
+/** Counts and durations since the start, read when the metrics page is. */
+export interface MemberMeasures {
+  readonly fsyncSeconds: Histogram;
+  readonly walWriteBytes: Counter;
+  readonly commitSeconds: Histogram;
+  readonly watch: WatchStats;
+  readonly leases: { readonly count: number; readonly expired: number; readonly renewed: number };
+  readonly operations: {
+    readonly puts: number;
+    readonly deletes: number;
+    readonly txns: number;
+    readonly ranges: number;
+    readonly leasesGranted: number;
+    readonly leasesRevoked: number;
+  };
+  readonly proposalsPending: number;
+  readonly proposalsFailed: number;
+  readonly keys: number;
+  readonly compactRevision: number;
+}
+
 export interface Member {
   readonly id: bigint;
   readonly clusterId: bigint;
@@ -102,4 +124,5 @@ export interface Member {
   snapshot(): Promise<SnapshotStream>;
   /** Settles when the scrub of a compaction up to `revision` is on disk (CP-02). */
   compactionFinished(): Promise<void>;
+  readonly measures: MemberMeasures;
 }

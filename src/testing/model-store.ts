@@ -45,6 +45,7 @@ export class ModelStore {
   currentRevision = 1;
   compactRevision = -1;
   isCompacting = false;
+  keyCount = 0;
   /** The live pairs at each revision, newest last. */
   readonly #states: { revision: number; pairs: ReadonlyMap<Key, Pair> }[] = [
     { revision: 1, pairs: new Map() },

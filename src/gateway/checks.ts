@@ -1,0 +1,75 @@
+/** GET /livez and /readyz (HT-04, HT-05): named checks, alone or together, as plain text. */
+import type { HttpRequest, HttpResponse } from "../seam/index.ts";
+import { AlarmType } from "../wire/index.ts";
+import { linearizableRead, type Probe, serializableRead } from "./probe.ts";
+
+/** Undefined = ok, else the reason. */
+type Check = (probe: Probe) => Promise<string | undefined> | string | undefined;
+export type Checks = ReadonlyMap<string, Check>;
+
+/** Is the process worth keeping? */
+export const LIVE_CHECKS: Checks = new Map<string, Check>([["serializable_read", serializableRead]]);
+
+/** Should it be sent traffic? */
+export const READY_CHECKS: Checks = new Map<string, Check>([
+  ["data_corruption", dataCorruption],
+  ["serializable_read", serializableRead],
+  ["linearizable_read", linearizableRead],
+  ["non_learner", nonLearner],
+]);
+
+function dataCorruption({ member }: Probe): string | undefined {
+  const isCorrupt = member.alarms().some(({ alarm }) => alarm === AlarmType.CORRUPT);
+  return isCorrupt ? "alarm activated: CORRUPT" : undefined;
+}
+
+function nonLearner({ member }: Probe): string | undefined {
+  return member.status().isLearner ? "the local member is a learner" : undefined;
+}
+
+/** How each check went the last time and how often it went so: etcd_server_healthcheck(s_total). */
+export class CheckCounts {
+  readonly last = new Map<string, boolean>();
+  readonly totals = new Map<string, number>();
+
+  note(type: string, name: string, isOk: boolean): void {
+    this.last.set(`${type} ${name}`, isOk);
+    const key = `${type} ${name} ${isOk ? "success" : "error"}`;
+    this.totals.set(key, (this.totals.get(key) ?? 0) + 1);
+  }
+}
+
+export interface CheckPage {
+  /** "livez", "readyz". */
+  readonly type: string;
+  readonly checks: Checks;
+  readonly counts: CheckCounts;
+}
+
+/** All checks of a page but the excluded ones. */
+export async function runChecks(
+  probe: Probe,
+  { type, checks, counts }: CheckPage,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const excluded = new Set(request.query.getAll("exclude"));
+  const lines: string[] = [];
+  let hasFailed = false;
+  for (const [name, check] of checks) {
+    if (excluded.has(name)) continue;
+    const failure = await check(probe);
+    counts.note(type, name, failure === undefined);
+    hasFailed ||= failure !== undefined;
+    lines.push(failure === undefined ? `[+]${name} ok` : `[-]${name} failed: ${failure}`);
+  }
+  const isVerbose = hasFailed || request.query.has("verbose");
+  const text = isVerbose ? `${lines.join("\n")}\n` : "";
+  return {
+    status: hasFailed ? 503 : 200,
+    headers: {
+      "content-type": "text/plain; charset=utf-8",
+      "x-content-type-options": "nosniff",
+    },
+    body: hasFailed ? text : `${text}ok\n`,
+  };
+}

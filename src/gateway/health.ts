@@ -1,0 +1,39 @@
+/** GET /health (HT-01 to HT-03): JSON, one word and a reason. */
+import type { HttpRequest, HttpResponse } from "../seam/index.ts";
+import { AlarmType } from "../wire/index.ts";
+import { linearizableRead, type Probe, serializableRead } from "./probe.ts";
+
+export interface HealthOptions extends Probe {
+  /** 3.4 answers without a reason. */
+  readonly hasReason: boolean;
+}
+
+export async function health(options: HealthOptions, request: HttpRequest): Promise<HttpResponse> {
+  const reason = await problem(options, request.query);
+  const status = { health: reason === undefined ? "true" : "false" };
+  const body = options.hasReason ? { ...status, reason: reason ?? "" } : status;
+  return {
+    status: reason === undefined ? 200 : 503,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+}
+
+/** The first thing that is wrong, in etcd's words. */
+async function problem(options: HealthOptions, query: URLSearchParams): Promise<string | undefined> {
+  const { member } = options;
+  const excluded = query.getAll("exclude");
+  for (const { alarm } of member.alarms()) {
+    const name = alarmName(alarm);
+    if (!excluded.includes(name)) return `ALARM ${name}`;
+  }
+  const isSerializable = query.get("serializable") === "true";
+  if (!isSerializable && member.status().leader === 0n) return "RAFT NO LEADER";
+  const failure = isSerializable ? serializableRead(options) : await linearizableRead(options);
+  return failure === undefined ? undefined : `RANGE ERROR:${failure}`;
+}
+
+function alarmName(alarm: number): string {
+  if (alarm === AlarmType.NOSPACE) return "NOSPACE";
+  return alarm === AlarmType.CORRUPT ? "CORRUPT" : "UNKNOWN";
+}

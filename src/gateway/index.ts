@@ -1,0 +1,2 @@
+export { counter, gauge, type Metric, type MetricSource, type Sample } from "./exposition.ts";
+export { type Gateway, type GatewayOptions, openGateway } from "./gateway.ts";
