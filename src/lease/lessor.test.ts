@@ -249,10 +249,10 @@ test("lease: clearing one remaining time does not excuse the next on its way (LE
   lessor.expired(0, 10);
   lessor.checkpoint(lessor.dueCheckpoints(1_000, 10));
   lessor.renew(1n, 1_100);
-  const next = lessor.dueCheckpoints(2_200, 10);
+  const next = lessor.dueCheckpoints(3_200, 10);
   assert.equal(next.length, 1);
   lessor.checkpoint([{ id: 1n, remainingTtlSeconds: 0 }]);
-  lessor.renew(1n, 2_300);
+  lessor.renew(1n, 3_300);
   assert.equal(lessor.needsCheckpointClear(1n), true);
 });
 
