@@ -433,14 +433,18 @@ export class Http2Connection<C> {
     }
     if (hi > lo) this.#guard.useful();
     else if (!endStream) this.#guard.overhead();
-    if (endStream) stream.remoteEnded = true;
+    if (endStream) this.#endRemote(stream);
     this.#events.onData(stream, chunk, lo, hi, endStream);
-    if (stream.isClosed) return;
-    if (endStream) {
-      if (stream.localEnded) this.#remove(stream);
-    } else if (!stream.isPaused) {
-      this.#returnStreamWindow(stream);
-    }
+    if (endStream) this.#closeIfDrained();
+    else if (!stream.isClosed && !stream.isPaused) this.#returnStreamWindow(stream);
+  }
+
+  /** Before the owner is told, so that a client can use the stream's place from inside the event. */
+  #endRemote(stream: Stream<C>): void {
+    stream.remoteEnded = true;
+    if (!stream.localEnded) return;
+    this.#streams.delete(stream.id);
+    this.#forget(stream);
   }
 
   /** A DATA frame of which only a part has come: its payload is handed up as it comes. */
@@ -579,10 +583,10 @@ export class Http2Connection<C> {
   }
 
   #deliverHeaders(stream: Stream<C>, block: HeaderBlock, endStream: boolean): void {
-    if (endStream) stream.remoteEnded = true;
+    if (endStream) this.#endRemote(stream);
     else if (block.contentLength >= 0) stream.contentLengthLeft = block.contentLength;
     this.#events.onHeaders(stream, block, endStream);
-    if (endStream && stream.localEnded && !stream.isClosed) this.#remove(stream);
+    if (endStream) this.#closeIfDrained();
   }
 
   #strayHeaders(id: number): void {
@@ -963,7 +967,7 @@ export class Http2Connection<C> {
   }
 
   #closeIfDrained(): void {
-    if (this.isClosed || this.#streams.size > 0) return;
+    if (this.#streams.size > 0 || this.isClosed) return;
     if (this.#isDrained || (this.#goawayReceived && !this.#isServer)) {
       this.isClosed = true;
       this.#events.onClose(ErrorCode.NO_ERROR, "drained");
