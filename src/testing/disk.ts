@@ -3,12 +3,14 @@
  *
  * Model: a file is sectors of 512 bytes. A write changes the cached sectors; `sync` puts all of
  * them on the medium, `writeDurable` those that it touches, each with the size. A crash decides for
- * every sector that is not on the medium, one by one, whether it got there, so writes are lost, torn and
- * reordered. Names are kept per directory: a crash keeps some first part of the creations, renames and
- * removals made since the last `syncDirectory`.
- * Files that were open at a crash are dead: all their calls reject with DiskCrashed.
+ * every sector that is not on the medium, one by one, whether it got there, so writes are lost,
+ * torn and reordered. Names are kept per directory: a crash keeps some first part of the creations,
+ * renames and removals made since the last `syncDirectory`.
+ * Files that were open at a crash are dead: all their calls reject with DiskCrashed; so do those
+ * of a `session` taken before it.
  *
- * Use: `await disk.crash(prng)` and go on with the same disk. Faults: `failNext`, `capacityBytes`, `flip`.
+ * Use: `disk.crash(prng)` and go on with the same disk. Faults: `failNext`, `capacityBytes`,
+ * `flip`.
  */
 import type { Prng } from "../base/index.ts";
 import type { Disk, OpenFile } from "../seam/index.ts";
@@ -162,7 +164,7 @@ class SimulatedFile implements OpenFile {
     this.#epoch = disk.epoch;
   }
 
-  async #enter(operation?: DiskOperation): Promise<void> {
+  #enter(operation?: DiskOperation): void {
     if (this.#epoch !== this.#disk.epoch) throw new DiskCrashed();
     if (this.#isClosed) throw systemError("EBADF", this.path);
     if (operation === undefined) return;
@@ -170,52 +172,52 @@ class SimulatedFile implements OpenFile {
     this.#disk.enter(operation, this.path);
   }
 
-  async #leave(): Promise<void> {
+  /** `finish` comes in the same step as the check: no crash fits between. */
+  async #leave(finish?: () => void): Promise<void> {
     await this.#disk.delay();
     if (this.#epoch !== this.#disk.epoch) throw new DiskCrashed();
+    finish?.();
   }
 
   async write(bytes: Uint8Array, offset: number): Promise<void> {
-    await this.#enter("write");
+    this.#enter("write");
     this.#disk.allocate(this.#node, bytes.length, offset);
     this.#node.write(bytes, offset);
     await this.#leave();
   }
 
   async writeDurable(bytes: Uint8Array, offset: number): Promise<void> {
-    await this.#enter("writeDurable");
+    this.#enter("writeDurable");
     this.#disk.allocate(this.#node, bytes.length, offset);
     this.#node.write(bytes, offset);
-    await this.#leave();
-    this.#node.settle(offset, offset + bytes.length);
+    await this.#leave(() => this.#node.settle(offset, offset + bytes.length));
   }
 
   async read(into: Uint8Array, offset: number): Promise<number> {
-    await this.#enter();
+    this.#enter();
     const count = this.#node.read(into, offset);
     await this.#leave();
     return count;
   }
 
   async size(): Promise<number> {
-    await this.#enter();
+    this.#enter();
     return this.#node.size;
   }
 
   async truncate(sizeBytes: number): Promise<void> {
-    await this.#enter("truncate");
+    this.#enter("truncate");
     this.#node.truncate(sizeBytes);
     await this.#leave();
   }
 
   async sync(): Promise<void> {
-    await this.#enter("sync");
-    await this.#leave();
-    this.#node.settle();
+    this.#enter("sync");
+    await this.#leave(() => this.#node.settle());
   }
 
   async close(): Promise<void> {
-    await this.#enter();
+    this.#enter();
     this.#isClosed = true;
   }
 }
@@ -296,9 +298,42 @@ export class SimulatedDisk implements Disk {
     }
   }
 
+  /**
+   * The disk as one life of a process sees it: after the next crash its calls reject with
+   * DiskCrashed, so that what is left of that process can do no harm to its successor.
+   */
+  session(): Disk {
+    const epoch = this.epoch;
+    const alive = (): this => {
+      if (this.epoch !== epoch) throw new DiskCrashed();
+      return this;
+    };
+    return {
+      open: async (path, mode) => alive().open(path, mode),
+      list: async (directory) => alive().list(directory),
+      exists: async (path) => alive().exists(path),
+      makeDirectory: async (path) => alive().makeDirectory(path),
+      rename: async (source, target) => alive().rename(source, target),
+      remove: async (path) => alive().remove(path),
+      syncDirectory: async (directory) => alive().syncDirectory(directory),
+      readFile: async (path) => alive().readFile(path),
+    };
+  }
+
+  /** `finish` comes in the same step as the check: no crash fits between. */
+  async #delayed<T>(finish: () => T): Promise<T> {
+    const epoch = this.epoch;
+    await this.delay();
+    if (epoch !== this.epoch) throw new DiskCrashed();
+    return finish();
+  }
+
   async open(path: string, mode: "read" | "write" | "create"): Promise<OpenFile> {
     this.enter("open", path);
-    await this.delay();
+    return this.#delayed(() => this.#openNow(path, mode));
+  }
+
+  #openNow(path: string, mode: "read" | "write" | "create"): OpenFile {
     const { parent, name } = this.#locate(path);
     const found = parent.entries.get(name);
     if (mode === "create") {
@@ -337,7 +372,10 @@ export class SimulatedDisk implements Disk {
   /** Within one directory only. */
   async rename(source: string, target: string): Promise<void> {
     this.enter("rename", source);
-    await this.delay();
+    await this.#delayed(() => this.#renameNow(source, target));
+  }
+
+  #renameNow(source: string, target: string): void {
     const from = this.#locate(source);
     const to = this.#locate(target);
     const node = from.parent.entries.get(from.name);
@@ -360,10 +398,7 @@ export class SimulatedDisk implements Disk {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    const epoch = this.epoch;
-    await this.delay();
-    if (epoch !== this.epoch) throw new DiskCrashed();
-    this.#directory(directory).settle();
+    await this.#delayed(() => this.#directory(directory).settle());
   }
 
   async readFile(path: string): Promise<Buffer> {

@@ -49,8 +49,8 @@ export class WalReader {
   readonly #first: number;
   /** Entries after `from`, not yet handed out; contiguous. */
   #held: Entry[] = [];
-  /** The newest entry record or snapshot seen, whatever its index; -1 before the first. */
-  #newestIndex = -1;
+  /** The newest entry of the log so far, or the snapshot that it goes on after. */
+  #newestIndex: number;
   #newestTerm = 0;
   /** Term of the entry at `from`, where the log still holds it. */
   #fromTerm: number | undefined;
@@ -79,6 +79,8 @@ export class WalReader {
     this.#segments = segments;
     this.from = from;
     this.#first = segmentHolding(segments, from.index + 1);
+    // A segment is named for the index after the newest entry before it.
+    this.#newestIndex = Math.max((segments[this.#first]?.firstIndex ?? 0) - 1, 0);
     this.lastIndex = from.index;
     this.lastTerm = from.term;
   }
@@ -143,10 +145,8 @@ export class WalReader {
         wanted: `term ${term}, which the store has applied`,
       });
     }
-    const begun = (this.#segments[this.#first] as Segment).firstIndex - 1;
-    const reach = this.#newestIndex < 0 ? Math.max(begun, 0) : this.#newestIndex;
-    if (reach < index) {
-      this.lastIndex = reach;
+    if (this.#newestIndex < index) {
+      this.lastIndex = this.#newestIndex;
       this.lastTerm = this.#newestTerm;
     }
     this.#tail = {
@@ -172,9 +172,8 @@ export class WalReader {
     const entry = readEntry(segment.window, dataLo, dataHi);
     if (entry === undefined) throw segment.fault("bytes that are no entry", "a raftpb.Entry");
     const { index, term } = entry;
-    const newest = this.#newestIndex < 0 ? this.from.index : this.#newestIndex;
-    if (index > newest + 1) {
-      throw segment.fault(`entry ${index}`, `entry ${newest + 1} or one before it`);
+    if (index > this.#newestIndex + 1) {
+      throw segment.fault(`entry ${index}`, `entry ${this.#newestIndex + 1} or one before it`);
     }
     if (index === this.#newestIndex + 1 && term < this.#newestTerm) {
       throw segment.fault(`term ${term} at index ${index}`, `term ${this.#newestTerm} or later`);
