@@ -17,7 +17,7 @@ export const SPREAD_LEASES_MIN = 1_000;
 /** Deadlines in any one second after a spread promotion. */
 export const SPREAD_PER_SECOND_MAX = 750;
 /** Leases looked at in one call; the rest is due at the next. Keeps a call below a millisecond. */
-const VISITS_MAX = 4_000;
+const VISITS_MAX = 2_000;
 
 /** How much of a lease's time may go by before its remaining time is replicated. */
 export function checkpointIntervalMs(ttlSeconds: number): number {

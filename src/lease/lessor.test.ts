@@ -289,20 +289,27 @@ test("lease: rows that are no lease are passed over at start", () => {
   assert.equal(openLessor(backend).size, 0);
 });
 
-test("lease: 100 000 leases are granted, renewed and revoked in little time", () => {
-  const lessor = primary();
+test("lease: 100 000 leases cost a renewal no write and a scan of few of them", () => {
+  const backend = new MemoryBackend();
+  let writes = 0;
+  // The rows are not looked at here, and the backend in memory is slow with many.
+  backend.put = () => void (writes += 1);
+  backend.delete = () => void (writes += 1);
+  const lessor = openLessor(backend);
+  lessor.promote(0, 0);
   const count = 100_000n;
-  const from = performance.now();
   for (let id = 1n; id <= count; id += 1n) lessor.grant(id, 60);
   lessor.expired(0, 500);
-  for (let id = 1n; id <= count; id += 1n) lessor.renew(id, 20_000);
-  for (let nowMs = 60_000; nowMs < 80_000; nowMs += 500) lessor.expired(nowMs, 500);
-  let revoked = 0;
-  for (let nowMs = 80_000; revoked < count; nowMs += 500) {
-    for (const id of lessor.expired(nowMs, 5_000)) {
+  writes = 0;
+  for (let id = 1n; id <= count; id += 1n) assert.equal(lessor.renew(id, 20_000), 60);
+  assert.equal(writes, 0);
+  let revoked = 0n;
+  for (let nowMs = 60_000; revoked < count && nowMs < 600_000; nowMs += 500) {
+    for (const id of lessor.expired(nowMs, 1_000)) {
+      assert.ok(nowMs >= 80_000);
       lessor.revoke(id);
-      revoked += 1;
+      revoked += 1n;
     }
   }
-  assert.ok(performance.now() - from < 10_000);
+  assert.equal(revoked, count);
 });
