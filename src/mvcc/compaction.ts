@@ -8,7 +8,7 @@
 import type { Backend } from "../backend/index.ts";
 import type { Key } from "../base/index.ts";
 import type { KeyIndex } from "./key-index.ts";
-import { STEPS_PER_RECORD } from "./limits.ts";
+import { SLICE_KEYS, STEPS_PER_RECORD } from "./limits.ts";
 import { lowestKey, mainOf, revisionKey } from "./revision.ts";
 
 const SCHEDULED = Buffer.from("scheduledCompactRev", "latin1");
@@ -20,6 +20,8 @@ export class Compaction {
   /** -1 when never compacted. */
   revision = -1;
   isRunning = false;
+  /** Called before the record of a tombstone is deleted. */
+  onTombstoneDropped: (main: number) => void = () => {};
   /** Readers that need superseded revisions to stay a while: hashes, checkpoints. */
   #holds = 0;
   /** Where the walk over the index is. */
@@ -38,6 +40,21 @@ export class Compaction {
     const finished = readRevision(this.#backend, FINISHED);
     this.revision = Math.max(scheduled, finished);
     this.isRunning = scheduled > finished;
+  }
+
+  /** Takes out of an index what a finished compaction took out of the store. */
+  async catchUp(yieldToLoop: () => Promise<void>): Promise<void> {
+    const index = this.#index;
+    let after: Key | undefined;
+    do {
+      after = index.compact(after, this.revision, SLICE_KEYS);
+      await yieldToLoop();
+    } while (after !== undefined);
+    while (index.dropped.sort(SLICE_KEYS) === 0) await yieldToLoop();
+    while (!index.dropped.isEmpty) {
+      index.dropped.release(SLICE_KEYS, () => {});
+      await yieldToLoop();
+    }
   }
 
   schedule(revision: number): void {
@@ -83,6 +100,7 @@ export class Compaction {
   }
 
   readonly #drop = (main: number, sub: number, isTombstone: boolean): void => {
+    if (isTombstone) this.onTombstoneDropped(main);
     this.#backend.delete("key", revisionKey(main, sub, isTombstone));
   };
 }

@@ -17,11 +17,12 @@ export const LATEST = Number.MAX_SAFE_INTEGER;
 
 export class KeyIndex {
   readonly #slots = new KeySlots();
-  readonly #history = new RevisionHistory();
+  /** Superseded revisions; shared with what writes and reads the index as a whole. */
+  readonly history = new RevisionHistory();
   readonly #tree: KeyTree;
   readonly #cut: Cut = { head: 0, dropped: 0 };
   /** What compactions took out of the index, until their records are deleted. */
-  readonly dropped = new DroppedRevisions(this.#history);
+  readonly dropped = new DroppedRevisions(this.history);
   /** What the last `locate`, `put` or `tombstone` found or made. */
   main = 0;
   sub = 0;
@@ -47,7 +48,7 @@ export class KeyIndex {
 
   /** Superseded revisions held. */
   get oldRevisions(): number {
-    return this.#history.count;
+    return this.history.count;
   }
 
   /** A new revision of `key`; `create` and `version` tell what its record says. */
@@ -184,8 +185,70 @@ export class KeyIndex {
     return visited < keysMax ? undefined : last;
   }
 
+  /** The first key after `after` (undefined = the first of all), live or not. */
+  entryAfter(after: Key | undefined): IndexEntry | undefined {
+    const tree = this.#tree;
+    let leaf: Leaf | undefined = tree.leaf;
+    let position = tree.position;
+    if (after === undefined) {
+      leaf = tree.firstLeaf();
+      position = 0;
+    } else if (leaf.keys[position] === after) {
+      // Nothing has moved the tree's place since the last call, which is the rule.
+      position += 1;
+    } else {
+      position = tree.seek(after) ? tree.position + 1 : tree.position;
+      leaf = tree.leaf;
+    }
+    while (leaf !== undefined && position >= leaf.keys.length) {
+      leaf = leaf.next;
+      position = 0;
+    }
+    if (leaf === undefined) return undefined;
+    tree.stand(leaf, position);
+    return this.#entry(leaf.keys[position] as Key, leaf.slots[position] as number);
+  }
+
+  /** For an empty index: takes entries in key order. */
+  loader(): KeyIndexLoader {
+    const slots = this.#slots;
+    const { history } = this;
+    const tree = this.#tree.loader();
+    let slot = 0;
+    return {
+      add: (entry) => {
+        slot = slots.allocate();
+        slots.set(slot, entry.main, entry.sub, entry.create, entry.version);
+        slots.setLease(slot, entry.lease);
+        tree.add(entry.key, slot, entry.main);
+      },
+      setOlder: (pairs) => {
+        let head = 0;
+        for (let at = pairs.length - 2; at >= 0; at -= 2) {
+          const sub = pairs[at + 1] as number;
+          head = history.push(head, pairs[at] as number, sub >>> 1, (sub & 1) === 1);
+        }
+        slots.setOlder(slot, head);
+      },
+      finish: () => tree.finish(),
+    };
+  }
+
   verify(): void {
     this.#tree.verify();
+  }
+
+  #entry(key: Key, slot: number): IndexEntry {
+    const slots = this.#slots;
+    return {
+      key,
+      main: slots.main(slot),
+      sub: slots.sub(slot),
+      create: slots.create(slot),
+      version: slots.version(slot),
+      lease: slots.lease(slot),
+      older: slots.older(slot),
+    };
   }
 
   #slotFor(key: Key): number {
@@ -203,7 +266,7 @@ export class KeyIndex {
     assert(before <= main, "revisions of a key ascend");
     if (before === 0) return;
     const isTombstone = slots.version(slot) === 0;
-    const older = this.#history.push(slots.older(slot), before, slots.sub(slot), isTombstone);
+    const older = this.history.push(slots.older(slot), before, slots.sub(slot), isTombstone);
     slots.setOlder(slot, older);
   }
 
@@ -217,7 +280,7 @@ export class KeyIndex {
       this.sub = slots.sub(slot);
       return true;
     }
-    const history = this.#history;
+    const history = this.history;
     const node = history.find(slots.older(slot), revision);
     if (node === 0 || history.isTombstone(node)) return false;
     this.main = history.main(node);
@@ -228,8 +291,8 @@ export class KeyIndex {
   #isLiveAt(slot: number, revision: number): boolean {
     const slots = this.#slots;
     if (slots.main(slot) <= revision) return slots.version(slot) !== 0;
-    const node = this.#history.find(slots.older(slot), revision);
-    return node !== 0 && !this.#history.isTombstone(node);
+    const node = this.history.find(slots.older(slot), revision);
+    return node !== 0 && !this.history.isTombstone(node);
   }
 
   /** True when nothing of the key is left. */
@@ -239,16 +302,31 @@ export class KeyIndex {
     const main = slots.main(slot);
     if (main > revision) {
       if (older === 0) return false;
-      this.#history.cut(older, revision, this.#cut);
+      this.history.cut(older, revision, this.#cut);
       slots.setOlder(slot, this.#cut.head);
       this.dropped.add(this.#cut.dropped);
       return false;
     }
     slots.setOlder(slot, 0);
     const isGone = slots.version(slot) === 0 && main < revision;
-    this.dropped.add(isGone ? this.#history.push(older, main, slots.sub(slot), true) : older);
+    this.dropped.add(isGone ? this.history.push(older, main, slots.sub(slot), true) : older);
     return isGone;
   }
+}
+
+/** All that is known of a key. */
+export interface IndexEntry extends RestoredRevision {
+  readonly key: Key;
+  /** First of its superseded revisions in the history; 0 = none. */
+  readonly older: number;
+}
+
+export interface KeyIndexLoader {
+  /** Keys ascend; `older` is set by `setOlder`. */
+  add(entry: IndexEntry): void;
+  /** The superseded revisions of the key added last, newest first: main, sub * 2 + 1 if tombstone. */
+  setOlder(pairs: readonly number[]): void;
+  finish(): void;
 }
 
 export interface RestoredRevision {

@@ -15,6 +15,8 @@ const FANOUT = 64;
 /** Smaller neighbours are joined when they fit together in MERGED_MAX. */
 const SPARSE = 16;
 const MERGED_MAX = 48;
+/** How full a loaded node is: some room, so that the first inserts do not split every node. */
+const LOADED = 56;
 
 export class Leaf {
   readonly isLeaf = true;
@@ -50,6 +52,11 @@ export type Node = Leaf | Branch;
 export interface SlotStates {
   isLive(slot: number): boolean;
   isLiveAt(slot: number, revision: number): boolean;
+}
+
+export interface KeyTreeLoader {
+  add(key: Key, slot: number, main: number): void;
+  finish(): void;
 }
 
 export class KeyTree {
@@ -180,38 +187,39 @@ export class KeyTree {
     return node;
   }
 
-  /** Fills an empty tree with ascending entries, all leaves full. `newest` bounds their revisions. */
-  load(keys: readonly Key[], slots: readonly number[], newest: number): void {
+  /** Puts the place that `seek` sets. A walk's, not a path's: nothing may be changed there. */
+  stand(leaf: Leaf, position: number): void {
+    this.leaf = leaf;
+    this.position = position;
+  }
+
+  /** Fills an empty tree with ascending entries, a few at a time; `finish` makes it whole. */
+  loader(): KeyTreeLoader {
     assert(this.size === 0, "only an empty tree is loaded");
-    let level: Node[] = [];
-    let lows: Key[] = [];
-    let previous: Leaf | undefined;
-    for (let at = 0; at < keys.length; at += FANOUT) {
-      const leaf = new Leaf(keys.slice(at, at + FANOUT), slots.slice(at, at + FANOUT));
-      leaf.newest = newest;
-      leaf.live = this.#countLeaf(leaf, leaf.keys.length);
-      leaf.previous = previous;
-      if (previous !== undefined) previous.next = leaf;
-      previous = leaf;
-      level.push(leaf);
-      lows.push(leaf.keys[0] as Key);
-    }
-    while (level.length > 1) {
-      const above: Node[] = [];
-      const aboveLows: Key[] = [];
-      for (let at = 0; at < level.length; at += FANOUT) {
-        const branch = new Branch(lows.slice(at + 1, at + FANOUT), level.slice(at, at + FANOUT));
-        branch.newest = newest;
-        for (const child of branch.children) branch.live += child.live;
-        above.push(branch);
-        aboveLows.push(lows[at] as Key);
-      }
-      level = above;
-      lows = aboveLows;
-    }
-    if (level[0] !== undefined) this.#root = level[0];
-    this.size = keys.length;
-    this.leaf = this.firstLeaf();
+    const leaves: Leaf[] = [];
+    let leaf = new Leaf([], []);
+    let size = 0;
+    return {
+      add: (key, slot, main) => {
+        if (leaf.keys.length === LOADED || size === 0) {
+          const next = new Leaf([], []);
+          next.previous = leaves.at(-1);
+          if (next.previous !== undefined) next.previous.next = next;
+          leaf = next;
+          leaves.push(leaf);
+        }
+        leaf.keys.push(key);
+        leaf.slots.push(slot);
+        if (leaf.newest < main) leaf.newest = main;
+        if (this.#states.isLive(slot)) leaf.live += 1;
+        size += 1;
+      },
+      finish: () => {
+        this.size = size;
+        this.#root = leaves.length === 0 ? this.#root : stacked(leaves);
+        this.leaf = this.firstLeaf();
+      },
+    };
   }
 
   /** Checks the invariants of the whole tree; for tests. */
@@ -327,6 +335,7 @@ export class KeyTree {
         first.slots = first.slots.concat(second.slots);
         first.next = second.next;
         if (first.next !== undefined) first.next.previous = first;
+        second.keys = [];
       } else if (!first.isLeaf && !second.isLeaf) {
         const between = branch.separators[left] as Key;
         first.separators = first.separators.concat([between], second.separators);
@@ -359,6 +368,28 @@ export class KeyTree {
     branch.children.splice(position, 1);
     branch.separators.splice(position === 0 ? 0 : position - 1, 1);
   }
+}
+
+/** Branches over `level`, up to one root. */
+function stacked(leaves: readonly Leaf[]): Node {
+  let level: readonly Node[] = leaves;
+  let lows = leaves.map((leaf) => leaf.keys[0] as Key);
+  while (level.length > 1) {
+    const above: Node[] = [];
+    const aboveLows: Key[] = [];
+    for (let at = 0; at < level.length; at += LOADED) {
+      const branch = new Branch(lows.slice(at + 1, at + LOADED), level.slice(at, at + LOADED));
+      for (const child of branch.children) {
+        branch.live += child.live;
+        branch.newest = Math.max(branch.newest, child.newest);
+      }
+      above.push(branch);
+      aboveLows.push(lows[at] as Key);
+    }
+    level = above;
+    lows = aboveLows;
+  }
+  return level[0] as Node;
 }
 
 function sizeOf(node: Node): number {

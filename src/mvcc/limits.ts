@@ -4,3 +4,7 @@ export const CHANGES_BYTES_MAX = 4 * 1024 * 1024;
 export const SLICE_ROWS = 500;
 /** Keys visited, or revisions sorted, for one record in a compaction step: they cost less. */
 export const STEPS_PER_RECORD = 4;
+/** Keys of the index that are visited before the loop turns. */
+export const SLICE_KEYS = 5_000;
+/** Revisions since the last checkpoint that make a new one due, or a quarter of the keys if more. */
+export const CHECKPOINT_REVISIONS = 100_000;

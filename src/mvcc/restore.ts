@@ -2,6 +2,8 @@
 import type { Backend } from "../backend/index.ts";
 import type { Key } from "../base/index.ts";
 import { decodeKeyValue } from "../wire/index.ts";
+import type { Logger } from "../seam/index.ts";
+import { CheckpointFile, type CheckpointPlace } from "./checkpoint.ts";
 import { Compaction } from "./compaction.ts";
 import { KeyIndex, LATEST } from "./key-index.ts";
 import { SLICE_ROWS } from "./limits.ts";
@@ -14,33 +16,56 @@ export interface OpenStoreOptions {
   /** Lets other work of the process run between slices. */
   yieldToLoop(): Promise<void>;
   /** Told of each live key that has a lease, in key order, before the store is given out. */
-  onLease?: (key: Key, lease: bigint) => void;
+  readonly onLease?: (key: Key, lease: bigint) => void;
+  /** Where checkpoints of the key index are kept; without it every start reads every record. */
+  readonly checkpoint?: CheckpointPlace;
+  readonly logger?: Logger;
 }
 
+/** Throws CorruptRecord when a record that must be read is damaged. */
 export async function openStore(backend: Backend, options: OpenStoreOptions): Promise<MvccStore> {
-  const index = new KeyIndex();
+  const { yieldToLoop } = options;
+  const place = options.checkpoint;
+  const file = place === undefined ? undefined : new CheckpointFile(backend, place, yieldToLoop);
+  const loaded = file === undefined ? "no place for checkpoints" : await file.load();
+  const isLoaded = typeof loaded === "object";
+  const index = isLoaded ? loaded.index : new KeyIndex();
   const compaction = new Compaction(backend, index);
   compaction.restore();
-  const last = await scanInto(index, backend, 0, options.yieldToLoop);
+  const start = isLoaded ? loaded.revision : 0;
+  const { last, records } = await scanInto(index, backend, start, yieldToLoop);
+  // The file may know what compactions have deleted since.
+  if (isLoaded && !compaction.isRunning) await compaction.catchUp(yieldToLoop);
+  await file?.removeOthers();
   if (options.onLease !== undefined) reportLeases(index, options.onLease);
+  options.logger?.info("restored the key index", {
+    "checkpoint-revision": isLoaded ? start : -1,
+    ...(isLoaded ? {} : { "no-checkpoint-because": loaded }),
+    "records-read": records,
+    keys: index.liveKeys,
+    "last-revision": last,
+    "compact-revision": compaction.revision,
+  });
   return new MvccStore({
     backend,
     index,
     compaction,
+    checkpoint: file,
     currentRevision: Math.max(1, last, compaction.revision),
-    yieldToLoop: options.yieldToLoop,
+    yieldToLoop,
   });
 }
 
-/** Indexes all revisions > `after`; returns the last one found, or `after`. */
+/** Indexes all revisions > `after`; `last` is the last one found, or `after`. */
 async function scanInto(
   index: KeyIndex,
   backend: Backend,
   after: number,
   yieldToLoop: () => Promise<void>,
-): Promise<number> {
+): Promise<{ last: number; records: number }> {
   let from: Buffer = lowestKey(after + 1);
   let last = after;
+  let records = 0;
   for (;;) {
     const rows = backend.scan("key", from, undefined, SLICE_ROWS, SLICE_BYTES);
     for (const row of rows) {
@@ -55,8 +80,9 @@ async function scanInto(
         lease: pair.lease,
       });
     }
+    records += rows.length;
     const end = rows.at(-1);
-    if (end === undefined) return last;
+    if (end === undefined) return { last, records };
     from = Buffer.concat([end.key, Buffer.of(0)]);
     await yieldToLoop();
   }

@@ -7,23 +7,24 @@
 import type { Backend } from "../backend/index.ts";
 import { assert, type Key } from "../base/index.ts";
 import type { EncodedKeyValue } from "../wire/index.ts";
+import type { CheckpointFile } from "./checkpoint.ts";
 import { Compaction } from "./compaction.ts";
 import { hashRecords } from "./hash-kv.ts";
 import { KeyIndex, LATEST } from "./key-index.ts";
-import { CHANGES_BYTES_MAX } from "./limits.ts";
+import { CHANGES_BYTES_MAX, CHECKPOINT_REVISIONS } from "./limits.ts";
 import { isEmptySpan, refusalOf, spanOf, type Span } from "./range.ts";
 import { changeOf, keyOnlyRecord, readRecord } from "./records.ts";
 import { StoreCursor } from "./range-cursor.ts";
 import { lowestKey, mainOf, subOf } from "./revision.ts";
 import type {
   Change,
+  CheckpointingStore,
   CompactOutcome,
   HashOutcome,
   RangeCursor,
   RangeOutcome,
   RangeQuery,
   RevisionChanges,
-  Store,
   WriteTransaction,
 } from "./types.ts";
 import { StoreTransaction, type TransactionHost } from "./write-transaction.ts";
@@ -32,16 +33,19 @@ export interface StoreParts {
   readonly backend: Backend;
   readonly index: KeyIndex;
   readonly compaction: Compaction;
+  readonly checkpoint: CheckpointFile | undefined;
   readonly currentRevision: number;
   yieldToLoop(): Promise<void>;
 }
 
-export class MvccStore implements Store, TransactionHost {
+export class MvccStore implements CheckpointingStore, TransactionHost {
   readonly backend: Backend;
   readonly index: KeyIndex;
   currentRevision: number;
   readonly #compaction: Compaction;
+  readonly #checkpoint: CheckpointFile | undefined;
   readonly #yieldToLoop: () => Promise<void>;
+  #isCheckpointing = false;
   #isWriting = false;
 
   constructor(parts: StoreParts) {
@@ -49,11 +53,17 @@ export class MvccStore implements Store, TransactionHost {
     this.index = parts.index;
     this.currentRevision = parts.currentRevision;
     this.#compaction = parts.compaction;
+    this.#checkpoint = parts.checkpoint;
     this.#yieldToLoop = parts.yieldToLoop;
+    this.#compaction.onTombstoneDropped = (main) => parts.checkpoint?.noteTombstoneDropped(main);
   }
 
   get compactRevision(): number {
     return this.#compaction.revision;
+  }
+
+  get keyCount(): number {
+    return this.index.liveKeys;
   }
 
   get isCompacting(): boolean {
@@ -165,6 +175,26 @@ export class MvccStore implements Store, TransactionHost {
       }
     } finally {
       this.#compaction.release();
+    }
+  }
+
+  get isCheckpointDue(): boolean {
+    if (this.#checkpoint === undefined || this.isCompacting || this.#isCheckpointing) return false;
+    const since = this.currentRevision - Math.max(0, this.#checkpoint.revision);
+    return since >= Math.max(CHECKPOINT_REVISIONS, this.index.keys / 4);
+  }
+
+  async checkpoint(): Promise<boolean> {
+    if (this.#checkpoint === undefined || this.isCompacting || this.#isCheckpointing) return false;
+    if (this.#checkpoint.revision === this.currentRevision) return true;
+    this.#isCheckpointing = true;
+    this.#compaction.hold();
+    try {
+      await this.#checkpoint.write(this.index, this.currentRevision);
+      return true;
+    } finally {
+      this.#compaction.release();
+      this.#isCheckpointing = false;
     }
   }
 

@@ -85,6 +85,8 @@ export interface Store {
   readonly currentRevision: number;
   /** -1 when never compacted. */
   readonly compactRevision: number;
+  /** Keys that are not deleted at the current revision. */
+  readonly keyCount: number;
   range(query: RangeQuery): RangeOutcome;
   openRange(query: RangeQuery): RangeCursor | "compacted" | "future";
   /** The live record of one key at a revision (0 = current); undefined when there is none. */
@@ -102,4 +104,16 @@ export interface Store {
   changesFrom(lo: number, maxChanges: number): RevisionChanges[] | "compacted";
   /** HashKV (MA-06) in slices that yield to the loop. */
   hashKv(revision: number): Promise<HashOutcome | "compacted" | "future">;
+}
+
+/** A store that keeps its key index on the disk as well. */
+export interface CheckpointingStore extends Store {
+  /** Whether a restart now would have to read many records: `checkpoint` is worth its work. */
+  readonly isCheckpointDue: boolean;
+  /**
+   * Writes the key index to its file, in slices that yield to the loop while the store goes on, so
+   * that the next start is quick. False when it cannot be done now (a compaction runs) or at all.
+   * Rejects when the disk refuses; the checkpoint before stays valid then.
+   */
+  checkpoint(): Promise<boolean>;
 }
