@@ -1,0 +1,228 @@
+/**
+ * Puts a member together and takes it apart: the only place that knows every floor. Used by the
+ * program (main.ts) and by whoever embeds a member.
+ */
+import { openLmdbBackend } from "../backend/index.ts";
+import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
+import { openGateway } from "../gateway/index.ts";
+import { GrpcServer } from "../grpc/index.ts";
+import { HTTP2_LIMITS_DEFAULT } from "../http2/index.ts";
+import {
+  ConnectionGate,
+  connectionsMaxOf,
+  descriptorLimit,
+  type DirectoryLock,
+  hostDisk,
+  keepSelfSigned,
+  listen,
+  lockDirectory,
+  systemClock,
+  systemDigests,
+  systemEntropy,
+  systemTimers,
+  TlsMaterial,
+} from "../host/index.ts";
+import { formatId, openMember, type SoloMember } from "../member/index.ts";
+import { openRpc, type Rpc } from "../rpc/index.ts";
+import type { Listener, Logger } from "../seam/index.ts";
+import type { ServerConfig } from "./config.ts";
+import { FrontDoor } from "./front-door.ts";
+import { debugVariables, hostMetrics, transportMetrics } from "./host-metrics.ts";
+import { clusterVersionOf, HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
+
+/** Calls under way get this long at a stop (FR-13); the whole stop stays under 5 s. */
+const DRAIN_MS = 3_000;
+
+export interface RunningMember {
+  /** What is listened on, with real ports. */
+  readonly clientUrls: readonly string[];
+  readonly metricsUrls: readonly string[];
+  /** Lowercase hex, as in `member list`. */
+  readonly memberId: string;
+  readonly clusterId: string;
+  /** Settles with the error when the member cannot go on; it is to be closed then. */
+  readonly failed: Promise<Error>;
+  /** Answers what is under way, brings everything to the disk, lets go of directory and ports. */
+  close(): Promise<void>;
+}
+
+export async function startMember(config: ServerConfig, logger: Logger): Promise<RunningMember> {
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    return await start(config, logger, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+async function start(
+  config: ServerConfig,
+  logger: Logger,
+  undo: (() => Promise<void>)[],
+): Promise<RunningMember> {
+  await hostDisk.makeDirectory(config.dataDirectory, 0o700);
+  const lock: DirectoryLock = await lockDirectory(config.dataDirectory);
+  undo.push(() => lock.release());
+  const gate = new ConnectionGate(connectionsMaxOf(descriptorLimit()));
+  const tls = await clientTls(config, logger);
+  const door = new FrontDoor();
+  const metricsDoor = new FrontDoor();
+  const hasOwnHttp = config.listenClientHttpUrls.length > 0;
+  const shared = { gate, logger, reusePort: config.reusePort, ...(tls && { tls }) };
+  const bind = async (options: Parameters<typeof listen>[0]): Promise<Listener[]> => {
+    const listeners = await listen(options);
+    undo.push(async () => void (await Promise.all(listeners.map((listener) => listener.close()))));
+    return listeners;
+  };
+  const { onConnection, http } = door;
+  const clients = await bind({
+    ...shared,
+    urls: config.listenClientUrls,
+    onConnection,
+    ...(hasOwnHttp ? {} : { http }),
+  });
+  if (hasOwnHttp) await bind({ ...shared, urls: config.listenClientHttpUrls, http });
+  const metrics =
+    config.listenMetricsUrls.length === 0
+      ? []
+      : await bind({ ...shared, urls: config.listenMetricsUrls, http: metricsDoor.http });
+  const clientUrls = clients.map((listener) => listener.url);
+
+  const failure = Promise.withResolvers<Error>();
+  const onFatal = (error: Error) => failure.resolve(error);
+  const member = await open(config, logger, clientUrls, onFatal);
+  undo.push(() => member.close());
+  const rpc = openRpc({
+    member,
+    timers: systemTimers,
+    logger: logger.child("rpc"),
+    txnOpsMax: config.txnOpsMax,
+    requestBytesMax: config.requestBytesMax,
+    serverVersion: serverVersionOf(config.minorVersion),
+    keysOnlyHasLease: config.minorVersion < 7,
+  });
+  const grpc = serveGrpc(config, logger, rpc, hasOwnHttp ? undefined : http);
+  const gateway = openGateway({
+    member,
+    timers: systemTimers,
+    serverVersion: serverVersionOf(config.minorVersion),
+    minorVersion: config.minorVersion,
+    holdfastVersion: HOLDFAST_VERSION,
+    metrics: [...hostMetrics(), ...transportMetrics(grpc.stats)],
+    variables: debugVariables,
+  });
+  door.open((connection) => grpc.serve(connection), gateway.handler);
+  metricsDoor.open((connection) => connection.destroy(), gateway.metricsHandler);
+  logger.info("ready to serve client requests");
+  for (const url of clientUrls) {
+    const how = url.startsWith("https") || url.startsWith("unixs") ? "securely" : "insecurely";
+    logger.info(`serving client traffic ${how}`, { address: url });
+  }
+  return {
+    clientUrls,
+    metricsUrls: metrics.map((listener) => listener.url),
+    memberId: formatId(member.id),
+    clusterId: formatId(member.clusterId),
+    failed: failure.promise,
+    close: async () => {
+      const listeners = [...clients, ...metrics];
+      const closed = Promise.all(listeners.map((listener) => listener.close()));
+      rpc.drain();
+      await drained(grpc);
+      grpc.close();
+      await closed;
+      await member.close();
+      await lock.release();
+    },
+  };
+}
+
+/** Settles when every call has ended, or when they had their time. */
+function drained(grpc: GrpcServer): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = systemTimers.after(DRAIN_MS, resolve);
+    grpc.drain(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}
+
+async function clientTls(config: ServerConfig, logger: Logger): Promise<TlsMaterial | undefined> {
+  if (config.clientTls !== undefined) return TlsMaterial.load(config.clientTls, logger);
+  if (!config.clientAutoTls) return undefined;
+  const files = await keepSelfSigned(`${config.dataDirectory}/fixtures/client`, {
+    hosts: config.listenClientUrls.map((url) => new URL(url).hostname),
+    validYears: config.selfSignedValidityYears,
+    now: new Date(systemClock.wallMs()),
+  });
+  return TlsMaterial.load({ certFile: files.certFile, keyFile: files.keyFile }, logger);
+}
+
+function open(
+  config: ServerConfig,
+  logger: Logger,
+  clientUrls: readonly string[],
+  onFatal: (error: Error) => void,
+): Promise<SoloMember> {
+  return openMember({
+    dataDirectory: config.dataDirectory,
+    walDirectory: config.walDirectory,
+    name: config.name,
+    peerUrls: config.peerUrls,
+    clientUrls: config.advertiseClientUrls ?? clientUrls,
+    clusterToken: config.clusterToken,
+    clusterVersion: clusterVersionOf(config.minorVersion),
+    progressIntervalMs: config.watchProgressIntervalMs,
+    settings: {
+      quotaBytes: config.quotaBytes,
+      requestBytesMax: config.requestBytesMax,
+      snapshotCount: config.snapshotCount,
+      walsMax: config.walsMax,
+      electionTimeoutMs: config.electionTimeoutMs,
+      heartbeatMs: config.heartbeatMs,
+      compactStepRecords: config.compactionBatchLimit,
+      compactRestMs: config.compactionSleepMs,
+      retention: config.retention,
+    },
+    disk: hostDisk,
+    clock: systemClock,
+    timers: systemTimers,
+    entropy: systemEntropy,
+    digests: systemDigests,
+    logger: logger.child("member"),
+    openBackend: (directory) => openLmdbBackend({ directory }),
+    onFatal,
+  });
+}
+
+function serveGrpc(
+  config: ServerConfig,
+  logger: Logger,
+  rpc: Rpc,
+  http: FrontDoor["http"] | undefined,
+): GrpcServer {
+  return new GrpcServer({
+    methods: rpc.methods,
+    clock: systemClock,
+    timers: systemTimers,
+    logger: logger.child("grpc"),
+    ...(http === undefined ? {} : { onHttpRequest: http }),
+    limits: {
+      receiveMessageBytesMax: config.requestBytesMax + GRPC_OVERHEAD_BYTES,
+      http2: {
+        ...HTTP2_LIMITS_DEFAULT,
+        concurrentStreamsMax: Math.min(
+          config.concurrentStreamsMax,
+          HTTP2_LIMITS_DEFAULT.concurrentStreamsMax,
+        ),
+      },
+    },
+    keepalive: {
+      minTimeMs: config.keepaliveMinTimeMs,
+      timeMs: config.keepaliveIntervalMs,
+      timeoutMs: config.keepaliveTimeoutMs,
+    },
+  });
+}
