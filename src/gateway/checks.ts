@@ -8,7 +8,9 @@ type Check = (probe: Probe) => Promise<string | undefined> | string | undefined;
 export type Checks = ReadonlyMap<string, Check>;
 
 /** Is the process worth keeping? */
-export const LIVE_CHECKS: Checks = new Map<string, Check>([["serializable_read", serializableRead]]);
+export const LIVE_CHECKS: Checks = new Map<string, Check>([
+  ["serializable_read", serializableRead],
+]);
 
 /** Should it be sent traffic? */
 export const READY_CHECKS: Checks = new Map<string, Check>([

@@ -39,7 +39,11 @@ export function exposition(sources: readonly MetricSource[]): string {
   for (const source of byName) {
     const body = source.type === "histogram" ? histogramLines(source) : sampleLines(source);
     if (body.length === 0) continue;
-    lines.push(`# HELP ${source.name} ${source.help}`, `# TYPE ${source.name} ${source.type}`, ...body);
+    lines.push(
+      `# HELP ${source.name} ${source.help}`,
+      `# TYPE ${source.name} ${source.type}`,
+      ...body,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

@@ -20,7 +20,10 @@ export async function health(options: HealthOptions, request: HttpRequest): Prom
 }
 
 /** The first thing that is wrong, in etcd's words. */
-async function problem(options: HealthOptions, query: URLSearchParams): Promise<string | undefined> {
+async function problem(
+  options: HealthOptions,
+  query: URLSearchParams,
+): Promise<string | undefined> {
   const { member } = options;
   const excluded = query.getAll("exclude");
   for (const { alarm } of member.alarms()) {

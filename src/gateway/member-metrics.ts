@@ -50,20 +50,30 @@ function serverMetrics({ member, serverVersion }: MemberMetricsOptions): MetricS
         ? undefined
         : { cluster_version: member.clusterVersion.split(".").slice(0, 2).join(".") },
     ),
-    gauge("etcd_server_proposals_committed_total", "Index of the last committed entry.", () =>
-      member.status().raftIndex,
+    gauge(
+      "etcd_server_proposals_committed_total",
+      "Index of the last committed entry.",
+      () => member.status().raftIndex,
     ),
-    gauge("etcd_server_proposals_applied_total", "Index of the last applied entry.", () =>
-      member.status().raftAppliedIndex,
+    gauge(
+      "etcd_server_proposals_applied_total",
+      "Index of the last applied entry.",
+      () => member.status().raftAppliedIndex,
     ),
-    gauge("etcd_server_proposals_pending", "Proposals not answered yet.", () =>
-      member.measures.proposalsPending,
+    gauge(
+      "etcd_server_proposals_pending",
+      "Proposals not answered yet.",
+      () => member.measures.proposalsPending,
     ),
-    counter("etcd_server_proposals_failed_total", "Proposals that were given up.", () =>
-      member.measures.proposalsFailed,
+    counter(
+      "etcd_server_proposals_failed_total",
+      "Proposals that were given up.",
+      () => member.measures.proposalsFailed,
     ),
-    gauge("etcd_server_quota_backend_bytes", "Bytes that the store may use.", () =>
-      member.status().quotaBytes,
+    gauge(
+      "etcd_server_quota_backend_bytes",
+      "Bytes that the store may use.",
+      () => member.status().quotaBytes,
     ),
     {
       name: "etcd_debugging_server_alarms",
@@ -84,11 +94,15 @@ function serverMetrics({ member, serverVersion }: MemberMetricsOptions): MetricS
 function storeMetrics(member: Member): MetricSource[] {
   const { operations } = member.measures;
   return [
-    gauge("etcd_mvcc_db_total_size_in_bytes", "Size of the store's file.", () =>
-      member.status().dbSizeBytes,
+    gauge(
+      "etcd_mvcc_db_total_size_in_bytes",
+      "Size of the store's file.",
+      () => member.status().dbSizeBytes,
     ),
-    gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes of it that are in use.", () =>
-      member.status().dbSizeInUseBytes,
+    gauge(
+      "etcd_mvcc_db_total_size_in_use_in_bytes",
+      "Bytes of it that are in use.",
+      () => member.status().dbSizeInUseBytes,
     ),
     counter("etcd_mvcc_put_total", "Keys put.", () => operations.puts),
     counter("etcd_mvcc_delete_total", "Keys deleted.", () => operations.deletes),
@@ -96,11 +110,15 @@ function storeMetrics(member: Member): MetricSource[] {
     counter("etcd_mvcc_range_total", "Ranges read.", () => operations.ranges),
     counter("etcd_debugging_mvcc_put_total", "Keys put.", () => operations.puts),
     gauge("etcd_debugging_mvcc_keys_total", "Keys in the store.", () => member.measures.keys),
-    gauge("etcd_debugging_mvcc_current_revision", "The store's revision.", () =>
-      member.currentRevision,
+    gauge(
+      "etcd_debugging_mvcc_current_revision",
+      "The store's revision.",
+      () => member.currentRevision,
     ),
-    gauge("etcd_debugging_mvcc_compact_revision", "Compacted up to here.", () =>
-      member.measures.compactRevision,
+    gauge(
+      "etcd_debugging_mvcc_compact_revision",
+      "Compacted up to here.",
+      () => member.measures.compactRevision,
     ),
   ];
 }
@@ -120,26 +138,36 @@ function diskMetrics(member: Member): MetricSource[] {
       type: "histogram",
       histogram: commitSeconds,
     },
-    counter("etcd_disk_wal_write_bytes_total", "Bytes written to the log.", () =>
-      walWriteBytes.value,
+    counter(
+      "etcd_disk_wal_write_bytes_total",
+      "Bytes written to the log.",
+      () => walWriteBytes.value,
     ),
   ];
 }
 
 function watchMetrics(member: Member): MetricSource[] {
   return [
-    gauge("etcd_debugging_mvcc_watch_stream_total", "Watch streams.", () =>
-      member.measures.watch.streams,
+    gauge(
+      "etcd_debugging_mvcc_watch_stream_total",
+      "Watch streams.",
+      () => member.measures.watch.streams,
     ),
     gauge("etcd_debugging_mvcc_watcher_total", "Watches.", () => member.measures.watch.watchers),
-    gauge("etcd_debugging_mvcc_slow_watcher_total", "Watches that are behind.", () =>
-      member.measures.watch.slowWatchers,
+    gauge(
+      "etcd_debugging_mvcc_slow_watcher_total",
+      "Watches that are behind.",
+      () => member.measures.watch.slowWatchers,
     ),
-    counter("etcd_debugging_mvcc_events_total", "Events sent to watches.", () =>
-      member.measures.watch.eventsSent,
+    counter(
+      "etcd_debugging_mvcc_events_total",
+      "Events sent to watches.",
+      () => member.measures.watch.eventsSent,
     ),
-    gauge("etcd_debugging_mvcc_pending_events_total", "Events not sent yet.", () =>
-      member.measures.watch.pendingChanges,
+    gauge(
+      "etcd_debugging_mvcc_pending_events_total",
+      "Events not sent yet.",
+      () => member.measures.watch.pendingChanges,
     ),
   ];
 }
@@ -147,13 +175,25 @@ function watchMetrics(member: Member): MetricSource[] {
 function leaseMetrics(member: Member): MetricSource[] {
   const { operations } = member.measures;
   return [
-    counter("etcd_debugging_lease_granted_total", "Leases granted.", () => operations.leasesGranted),
-    counter("etcd_debugging_lease_revoked_total", "Leases revoked.", () => operations.leasesRevoked),
-    counter("etcd_debugging_lease_renewed_total", "Leases renewed.", () =>
-      member.measures.leases.renewed,
+    counter(
+      "etcd_debugging_lease_granted_total",
+      "Leases granted.",
+      () => operations.leasesGranted,
     ),
-    counter("etcd_debugging_server_lease_expired_total", "Leases found expired.", () =>
-      member.measures.leases.expired,
+    counter(
+      "etcd_debugging_lease_revoked_total",
+      "Leases revoked.",
+      () => operations.leasesRevoked,
+    ),
+    counter(
+      "etcd_debugging_lease_renewed_total",
+      "Leases renewed.",
+      () => member.measures.leases.renewed,
+    ),
+    counter(
+      "etcd_debugging_server_lease_expired_total",
+      "Leases found expired.",
+      () => member.measures.leases.expired,
     ),
   ];
 }

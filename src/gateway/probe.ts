@@ -15,7 +15,11 @@ export interface Probe {
 /** Undefined when the read succeeds, else why not. */
 export function serializableRead(probe: Probe): string | undefined {
   try {
-    const response = probe.member.range({ ...emptyRangeRequest(), key: "health", serializable: true });
+    const response = probe.member.range({
+      ...emptyRangeRequest(),
+      key: "health",
+      serializable: true,
+    });
     return "code" in response ? response.message : undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -22,7 +22,10 @@ export class HealthService {
         { kind: "unary", handle: (call, request) => this.#check(call, request) },
       ],
       ["/grpc.health.v1.Health/List", { kind: "unary", handle: (call) => this.#list(call) }],
-      ["/grpc.health.v1.Health/Watch", { kind: "stream", handle: (call) => this.#watch(call) }],
+      [
+        "/grpc.health.v1.Health/Watch",
+        { kind: "stream", type: "server_stream", handle: (call) => this.#watch(call) },
+      ],
     ];
   }
 

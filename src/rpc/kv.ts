@@ -37,7 +37,11 @@ export function kvMethods(context: RpcContext): [string, Method][] {
     unary("Compact", (call, request) => compact(context, call, request)),
     [
       "/etcdserverpb.KV/RangeStream",
-      { kind: "stream", handle: (call) => serveRangeStream(context, call) },
+      {
+        kind: "stream",
+        type: "server_stream",
+        handle: (call) => serveRangeStream(context, call),
+      },
     ],
   ];
 }

@@ -27,7 +27,10 @@ export function maintenanceMethods(context: RpcContext): [string, Method][] {
     [path("Hash"), { kind: "unary", handle: (call) => hash(context, call) }],
     [path("HashKV"), { kind: "unary", handle: (call, bytes) => hashKv(context, call, bytes) }],
     [path("Defragment"), { kind: "unary", handle: (call) => defragment(context, call) }],
-    [path("Snapshot"), { kind: "stream", handle: (call) => snapshot(context, call) }],
+    [
+      path("Snapshot"),
+      { kind: "stream", type: "server_stream", handle: (call) => snapshot(context, call) },
+    ],
   ];
 }
 

@@ -60,7 +60,7 @@ function guarded(context: RpcContext, method: Method): Method {
   }
   const handle = method.handle;
   return {
-    kind: "stream",
+    ...method,
     handle: (call) => {
       handle(call);
       const onMessage = call.onMessage;
