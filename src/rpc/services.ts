@@ -4,7 +4,7 @@
  * than its own call.
  */
 import { ByteWriter } from "../base/index.ts";
-import type { Method, MethodTable } from "../grpc/index.ts";
+import type { Method, MethodTable, ServerStream } from "../grpc/index.ts";
 import { clusterMethods } from "./cluster.ts";
 import { attempt, failThrown, type RpcContext, type RpcOptions } from "./context.ts";
 import { HealthService } from "./health.ts";
@@ -61,7 +61,7 @@ function guarded(context: RpcContext, method: Method): Method {
   const handle = method.handle;
   return {
     ...method,
-    handle: (call) => {
+    handle: (call: ServerStream) => {
       handle(call);
       const onMessage = call.onMessage;
       if (onMessage === undefined) return;
