@@ -9,7 +9,7 @@ import { crc32c } from "../base/index.ts";
 import { keyValueKey } from "../wire/index.ts";
 import type { KeyIndex } from "./key-index.ts";
 import { SLICE_ROWS } from "./limits.ts";
-import { isTombstoneKey, lowestKey, mainOf, subOf } from "./revision.ts";
+import { lowestKey, mainOf, subOf } from "./revision.ts";
 
 const SLICE_BYTES = 1024 * 1024;
 
@@ -35,7 +35,7 @@ export async function hashRecords(job: HashJob): Promise<number> {
     for (const { key, value } of rows) {
       const main = mainOf(key);
       if (main <= compactRevision) {
-        if (isTombstoneKey(key) && main === compactRevision) continue;
+        // Neither etcd nor this counts a tombstone here, not even the one at the compact revision.
         const at = keepsAll ? compactRevision : revision;
         if (!isKept(index, key, value, at)) continue;
       }

@@ -285,9 +285,11 @@ for (let seed = 1; seed <= RUNS; seed += 1) {
           revision <= model.compacted ? "compacted" : revision > model.revision ? "future" : "ok";
         assert.equal(store.compact(revision), wanted);
         if (wanted === "ok") model.compacted = revision;
-      } else if (choice < 96) {
-        if (prng.chance(0.5)) store.compactStep(1 + prng.below(10));
-        else {
+      } else if (choice < 95) {
+        if (prng.chance(0.6)) {
+          const steps = prng.below(40);
+          for (let left = steps; left > 0 && store.compactStep(1 + prng.below(3)); left -= 1);
+        } else {
           scrub(store, prng);
           assert.deepEqual(recordNames(store), model.kept());
         }
