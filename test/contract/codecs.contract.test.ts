@@ -7,7 +7,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary, ScalarType, toBinary } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { Edition } from "@bufbuild/protobuf/wkt";
 import { ByteWriter, MalformedError, Prng } from "../../src/base/index.ts";
 import { ReferenceRefusal, referenceDecode } from "./reference-decoder.ts";
 import { ROWS, type Row } from "./wire-rows.ts";
@@ -23,6 +25,7 @@ function fieldsOf(bytes: Buffer): { number: number; bytes: Buffer }[] {
   const varint = (): number => {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
+      assert.ok(at < bytes.length, "fields end where the message does");
       const byte = bytes[at++] as number;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
@@ -71,6 +74,24 @@ function shuffled(bytes: Buffer, prng: Prng): Buffer {
     [order[at], order[other]] = [order[other] as Buffer[], order[at] as Buffer[]];
   }
   return Buffer.concat(order.flat());
+}
+
+/** etcd's proto2 messages have every scalar on the wire, zero or not; empty bytes are left out. */
+function assertAllPresent(message: ReflectMessage): void {
+  for (const field of message.fields) {
+    if (field.fieldKind === "scalar" || field.fieldKind === "enum") {
+      const mayLack = field.scalar === ScalarType.BYTES;
+      assert.ok(mayLack || message.isSet(field), `${field.toString()} is on the wire`);
+    } else if (field.fieldKind === "message" && message.isSet(field)) {
+      assertAllPresent(message.get(field));
+    } else if (field.fieldKind === "list" && field.listKind === "message") {
+      for (const item of message.get(field)) assertAllPresent(item as ReflectMessage);
+    } else {
+      // Snapshots always have metadata, and metadata a configuration.
+      const mayLack = field.fieldKind === "list" || field.name === "snapshot";
+      assert.ok(mayLack, `${field.toString()} is on the wire`);
+    }
+  }
 }
 
 type Verdict = { refused: true } | { refused: false; value: unknown };
@@ -148,6 +169,8 @@ for (const row of ROWS) {
         bytes.toString("hex"),
       );
       assert.deepEqual(row.decode(bytes), row.view(value), bytes.toString("hex"));
+      if (row.schema.file.edition === Edition.EDITION_PROTO2)
+        assertAllPresent(reflect(row.schema, generated));
     }
   });
 
