@@ -113,14 +113,20 @@ export class HubStream implements WatchStream {
     const watch = this.#watches.get(watchId);
     if (watch === undefined) return;
     this.#remove(watch);
-    this.#answered(this.sink.canceled(watchId, this.#host.currentRevision, 0));
+    this.#sendCanceled(watchId, 0);
   }
 
   /** History that the watch needs is gone (WA-06). */
   cancelCompacted(watch: Watch): void {
     this.#remove(watch);
-    const { currentRevision, compactRevision } = this.#host;
-    this.#answered(this.sink.canceled(watch.id, currentRevision, compactRevision));
+    this.#sendCanceled(watch.id, this.#host.compactRevision);
+  }
+
+  #sendCanceled(watchId: number, compactRevision: number): void {
+    this.#answered(this.sink.canceled(watchId, this.#host.currentRevision, compactRevision));
+    // It may have been the one that an answer waited for, which comes only now that it is gone for
+    // the client too.
+    if (this.progressTarget > 0 && !this.isClosed) this.#host.progressWanted(this);
   }
 
   requestProgress(): void {
@@ -169,8 +175,6 @@ export class HubStream implements WatchStream {
     this.removeBehind(watch);
     this.#forget(watch);
     this.#host.watchCountChanged(-1);
-    // The one that was behind may be gone, and an answer had waited for it.
-    if (this.progressTarget > 0) this.#host.progressWanted(this);
   }
 
   #forget(watch: Watch): void {
