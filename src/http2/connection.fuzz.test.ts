@@ -109,6 +109,7 @@ function run(role: "server" | "client", seed: number): void {
   for (let count = prng.below(30); count > 0; count -= 1) parts.push(anyFrame(prng));
   const bytes = mutate(Buffer.concat(parts), prng);
   if (!isServer) {
+    http2.receive(rawFrame(4, 0, 0), 0);
     const fields = new PreparedHeaders([":method", "GET", ":scheme", "http", ":path", "/"]);
     for (let count = prng.below(6); count > 0; count -= 1)
       http2.openStream(fields, undefined, true);

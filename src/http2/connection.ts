@@ -167,9 +167,10 @@ export class Http2Connection<C> {
     return this.#queuedBytes;
   }
 
-  /** Whether `openStream` may be called. */
+  /** Whether `openStream` may be called: not before the peer's settings say how many there may be. */
   get canOpenStream(): boolean {
     return (
+      this.#settingsReceived &&
       !this.isClosed &&
       !this.#goawayReceived &&
       this.#nextStreamId < STREAM_ID_MAX &&
