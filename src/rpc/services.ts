@@ -5,8 +5,9 @@
  */
 import { ByteWriter } from "../base/index.ts";
 import type { Method, MethodTable, ServerStream } from "../grpc/index.ts";
+import { ClientVersions } from "./client-versions.ts";
 import { clusterMethods } from "./cluster.ts";
-import { attempt, failThrown, type RpcContext, type RpcOptions } from "./context.ts";
+import { attempt, failCall, failThrown, type RpcContext, type RpcOptions } from "./context.ts";
 import { HealthService } from "./health.ts";
 import { kvMethods } from "./kv.ts";
 import { leaseMethods } from "./lease.ts";
@@ -15,6 +16,8 @@ import { WatchService } from "./watch.ts";
 
 export interface Rpc {
   readonly methods: MethodTable;
+  /** Calls by type and API version of the client: "unary 3.7" -> count. */
+  readonly clientRequests: ReadonlyMap<string, { readonly value: number }>;
   /** Health turns to NOT_SERVING and streams that would never end are ended (FR-13, WA-15). */
   drain(): void;
 }
@@ -23,6 +26,7 @@ export function openRpc(options: RpcOptions): Rpc {
   const context: RpcContext = { ...options, writer: new ByteWriter(64 * 1024) };
   const watch = new WatchService(context);
   const health = new HealthService();
+  const versions = new ClientVersions();
   const methods = new Map<string, Method>();
   const tables = [
     kvMethods(context),
@@ -33,10 +37,11 @@ export function openRpc(options: RpcOptions): Rpc {
     health.methods(),
   ];
   for (const table of tables) {
-    for (const [path, method] of table) methods.set(path, guarded(context, method));
+    for (const [path, method] of table) methods.set(path, guarded(context, versions, method));
   }
   return {
     methods,
+    clientRequests: versions.counts,
     drain: () => {
       health.stop();
       watch.close();
@@ -44,12 +49,14 @@ export function openRpc(options: RpcOptions): Rpc {
   };
 }
 
-function guarded(context: RpcContext, method: Method): Method {
+function guarded(context: RpcContext, versions: ClientVersions, method: Method): Method {
   if (method.kind === "unary") {
     const handle = method.handle;
     return {
       kind: "unary",
       handle: (call, request) => {
+        const refusal = versions.note(call, false);
+        if (refusal !== undefined) return failCall(call, refusal);
         try {
           handle(call, request);
         } catch (error) {
@@ -62,6 +69,8 @@ function guarded(context: RpcContext, method: Method): Method {
   return {
     ...method,
     handle: (call: ServerStream) => {
+      const refusal = versions.note(call, true);
+      if (refusal !== undefined) return failCall(call, refusal);
       handle(call);
       const onMessage = call.onMessage;
       if (onMessage === undefined) return;

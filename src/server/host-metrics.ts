@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { counter, gauge, type MetricSource } from "../gateway/index.ts";
 import type { MethodStats, ServerStats } from "../grpc/index.ts";
 import { descriptorLimit } from "../host/index.ts";
+import type { Rpc } from "../rpc/index.ts";
 
 /** Names of the gRPC codes as Go's library spells them in labels. */
 const CODE_NAMES = [
@@ -72,6 +73,22 @@ export function transportMetrics(stats: ServerStats): MetricSource[] {
       help: "Calls ended, by how.",
       type: "counter",
       samples: () => [...stats.methods.values()].flatMap(handledSamples),
+    },
+  ];
+}
+
+export function requestMetrics(rpc: Rpc): MetricSource[] {
+  return [
+    {
+      name: "etcd_server_client_requests_total",
+      help: "Calls by type and API version of the client.",
+      type: "counter",
+      samples: () =>
+        [...rpc.clientRequests].map(([key, { value }]) => {
+          const space = key.indexOf(" ");
+          const labels = { type: key.slice(0, space), client_api_version: key.slice(space + 1) };
+          return { labels, value };
+        }),
     },
   ];
 }

@@ -27,7 +27,7 @@ import { openRpc, type Rpc } from "../rpc/index.ts";
 import type { Listener, Logger } from "../seam/index.ts";
 import type { ServerConfig } from "./config.ts";
 import { FrontDoor } from "./front-door.ts";
-import { debugVariables, hostMetrics, transportMetrics } from "./host-metrics.ts";
+import { debugVariables, hostMetrics, requestMetrics, transportMetrics } from "./host-metrics.ts";
 import { clusterVersionOf, HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
 
 /** Calls under way get this long at a stop (FR-13); the whole stop stays under 5 s. */
@@ -109,7 +109,7 @@ async function start(
     serverVersion: serverVersionOf(config.minorVersion),
     minorVersion: config.minorVersion,
     holdfastVersion: HOLDFAST_VERSION,
-    metrics: [...hostMetrics(), ...transportMetrics(grpc.stats)],
+    metrics: [...hostMetrics(), ...transportMetrics(grpc.stats), ...requestMetrics(rpc)],
     variables: debugVariables,
   });
   door.open((connection) => grpc.serve(connection), gateway.handler);

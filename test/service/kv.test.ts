@@ -326,3 +326,20 @@ test("service: NOSPACE is raised at the quota, stops puts and lets deletes pass 
   assert.equal((await service.put({ key: "k0" })).code, Code.RESOURCE_EXHAUSTED);
   assert.ok(put({ key: "x" }).length > 0);
 });
+
+test("service: calls are counted by the client's API version, one that is no text is refused (FR-22)", async () => {
+  const service = await Service.open();
+  const call = (metadata: string[]) =>
+    service.until(
+      new Promise<Code>((resolve) => {
+        const done = (code: Code) => resolve(code);
+        service.client.unary("/etcdserverpb.KV/Range", range({ key: "a" }), done, { metadata });
+      }),
+    );
+  assert.equal(await call(["client-api-version", "3.7"]), Code.OK);
+  assert.equal(await call(["client-api-version", "3.7"]), Code.OK);
+  assert.equal(await call([]), Code.OK);
+  assert.equal(await call(["client-api-version", "\xff\xfe"]), Code.INVALID_ARGUMENT);
+  const counts = [...service.rpc.clientRequests].map(([key, { value }]) => `${key}: ${value}`);
+  assert.deepEqual(counts.sort(), ["unary 3.7: 2", "unary unknown: 1"]);
+});
