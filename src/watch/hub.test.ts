@@ -412,6 +412,27 @@ test("watch: a large response is split at events if the client asks for it (WA-1
   );
 });
 
+test("watch: many revisions come in responses of about a megabyte, resumed where a reader was full (WA-10)", () => {
+  const { sink, stream, put, settle } = bench();
+  stream.create(watchOf({}));
+  settle();
+  const value = "v".repeat(100_000);
+  for (let at = 0; at < 30; at += 1) put("a", value);
+  sink.room = 1;
+  const shapeOf = (response: Recorded) => {
+    assert.ok(response.kind === "events");
+    const { events, revision } = response;
+    return [events[0]?.modRevision, events.at(-1)?.modRevision, revision];
+  };
+  assert.deepEqual(settle().map(shapeOf), [[2, 12, 12]]);
+  sink.room = 100;
+  stream.ready();
+  assert.deepEqual(settle().map(shapeOf), [
+    [13, 23, 23],
+    [24, 31, 31],
+  ]);
+});
+
 test("watch: a closed stream gets nothing more and leaves nothing behind (WA-15)", () => {
   const { hub, stream, put, settle } = bench();
   stream.create(watchOf({}));
