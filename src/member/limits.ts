@@ -20,3 +20,5 @@ export const COMPACT_STEP_INTERVAL_MS = 10;
 export const WATCH_STEP_WORK = 2_000;
 /** Coarse time for timeouts and progress notifications. */
 export const TICK_INTERVAL_MS = 50;
+/** How often the key index is asked whether its file is old enough to be written anew. */
+export const CHECKPOINT_CHECK_MS = 5_000;

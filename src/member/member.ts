@@ -14,7 +14,13 @@ import type { AlarmSet } from "../alarm/index.ts";
 import type { Backend } from "../backend/index.ts";
 import { EtcdError, errors } from "../errors/index.ts";
 import type { Lessor } from "../lease/index.ts";
-import type { HashOutcome, RangeCursor, RangeQuery, RevisionChanges, Store } from "../mvcc/index.ts";
+import type {
+  CheckpointingStore,
+  HashOutcome,
+  RangeCursor,
+  RangeQuery,
+  RevisionChanges,
+} from "../mvcc/index.ts";
 import type { Clock, Digests, Entropy, Logger, Timer, Timers } from "../seam/index.ts";
 import type { Wal } from "../wal/index.ts";
 import type { WatchHub, WatchSink, WatchStream } from "../watch/index.ts";
@@ -34,6 +40,7 @@ import {
 } from "../wire/index.ts";
 import { AutoCompactor, type Retention } from "./auto-compactor.ts";
 import { CommitPacer } from "./commit-pacer.ts";
+import { IndexCheckpointer } from "./index-checkpointer.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { TICK_INTERVAL_MS, WATCH_STEP_WORK } from "./limits.ts";
 import { LogLoop } from "./log-loop.ts";
@@ -71,7 +78,7 @@ export interface MemberParts {
   readonly lastIndex: number;
   readonly wal: Wal;
   readonly backend: Backend;
-  readonly store: Store;
+  readonly store: CheckpointingStore;
   readonly machine: Machine;
   readonly lessor: Lessor;
   readonly alarmSet: AlarmSet;
@@ -96,6 +103,7 @@ export class SoloMember implements Member {
   readonly #releaser: LogReleaser;
   readonly #leases: LeaseKeeper;
   readonly #scrubber: Scrubber;
+  readonly #checkpointer: IndexCheckpointer;
   readonly #autoCompactor: AutoCompactor;
   readonly #quota: Quota;
   readonly #tick: Timer;
@@ -139,6 +147,7 @@ export class SoloMember implements Member {
     this.#pacer = new CommitPacer({ backend, timers, clock, onDurable, onFatal });
     this.#quota = new Quota(backend, settings.quotaBytes);
     this.#scrubber = this.#newScrubber(onFatal);
+    this.#checkpointer = new IndexCheckpointer({ store, timers, logger: parts.logger });
     const propose = this.propose.bind(this);
     this.#leases = new LeaseKeeper({ lessor: parts.lessor, clock, timers, propose });
     this.#autoCompactor = new AutoCompactor({
@@ -436,6 +445,7 @@ export class SoloMember implements Member {
     this.#autoCompactor.close();
     this.#scrubber.close();
     await this.#loop.drain(errors.Stopped);
+    await this.#checkpointer.close();
     if (!this.#hasFailed) await this.#pacer.close();
     await this.#releaser.idle();
     await this.#parts.backend.close();

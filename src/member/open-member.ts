@@ -74,6 +74,8 @@ async function openOn(
   const lessor = openLessor(backend);
   const store = await openStore(backend, {
     yieldToLoop: () => new Promise((resolve) => timers.soon(resolve)),
+    checkpoint: { disk, directory: paths.store },
+    logger,
     onLease: (key, lease) => lessor.attach(lease, key),
   });
   const alarmSet = openAlarms(backend);

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Connection, HttpRequest } from "../seam/index.ts";
+import { connectionPair } from "../testing/index.ts";
+import { FrontDoor } from "./front-door.ts";
+
+const REQUEST: HttpRequest = {
+  method: "GET",
+  path: "/health",
+  query: new URLSearchParams(),
+  headers: {},
+  body: Buffer.alloc(0),
+  peer: { address: "127.0.0.1:1", isTls: false },
+};
+
+test("front door: what a client sends before the member serves is kept, in order", () => {
+  const door = new FrontDoor();
+  const [client, server] = connectionPair();
+  door.onConnection(server);
+  client.write(Buffer.from("hello"));
+  client.deliver();
+  assert.equal(server.isPaused, true, "a client cannot fill the memory meanwhile");
+  client.write(Buffer.from(" there"));
+  const seen: string[] = [];
+  door.open(
+    (connection: Connection) => {
+      connection.events = {
+        onData: (chunk) => seen.push(chunk.toString()),
+        onDrain: () => undefined,
+        onClose: () => undefined,
+      };
+    },
+    () => Promise.resolve({ status: 200, headers: {}, body: "" }),
+  );
+  client.deliver();
+  assert.deepEqual(seen, ["hello", " there"]);
+});
+
+test("front door: a connection that went away before is not served", () => {
+  const door = new FrontDoor();
+  const [client, server] = connectionPair();
+  door.onConnection(server);
+  client.destroy();
+  let served = 0;
+  door.open(
+    () => {
+      served += 1;
+    },
+    () => Promise.resolve({ status: 200, headers: {}, body: "" }),
+  );
+  assert.equal(served, 0);
+});
+
+test("front door: a request over HTTP waits for the member", async () => {
+  const door = new FrontDoor();
+  const answering = door.http(REQUEST);
+  door.open(
+    () => undefined,
+    (request) => Promise.resolve({ status: 200, headers: {}, body: request.path }),
+  );
+  assert.equal((await answering).body, "/health");
+});
