@@ -168,6 +168,7 @@ export type MetricName =
   | "busyMean"
   | "slowdown"
   | "growth"
+  | "growthWithFiles"
   | "rangeMs"
   | "rangeCount";
 
@@ -192,6 +193,7 @@ export const METRICS: readonly MetricSpec[] = [
   { id: "busyMean", title: "put, mean, beside the large ranges", unit: "ms" },
   { id: "slowdown", title: "put's mean beside / idle", unit: "factor" },
   { id: "growth", title: "server's memory growth during the ranges", unit: "bytes" },
+  { id: "growthWithFiles", title: "the same with pages of mapped files", unit: "bytes" },
   { id: "rangeMs", title: "one large range, mean", unit: "ms" },
   { id: "rangeCount", title: "large ranges read", unit: "count" },
 ];

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import {
   parseCpuMicros,
   parseMemory,
+  PeakWatch,
   readCpuMicros,
   readMemory,
-  resetPeakRss,
 } from "./process-stats.ts";
 
 test("process stats: a stat line of a program with an odd name → user and system time", () => {
@@ -15,18 +15,25 @@ test("process stats: a stat line of a program with an odd name → user and syst
 });
 
 test("process stats: a status page → resident and peak bytes", () => {
-  const page = "Name:\tetcd\nVmPeak:\t  900 kB\nVmHWM:\t   300 kB\nVmRSS:\t   200 kB\n";
-  assert.deepEqual(parseMemory(page), { rssBytes: 204_800, peakRssBytes: 307_200 });
+  const page =
+    "Name:\tetcd\nVmPeak:\t  900 kB\nVmHWM:\t   300 kB\nVmRSS:\t   200 kB\nRssAnon:\t 100 kB\n";
+  assert.deepEqual(parseMemory(page), {
+    rssBytes: 204_800,
+    peakRssBytes: 307_200,
+    anonymousBytes: 102_400,
+  });
   assert.throws(() => parseMemory("Name:\tetcd\n"), /VmRSS/);
 });
 
-test("process stats: this process → it has used CPU and memory, and its peak can be reset", () => {
-  const before = readCpuMicros(process.pid);
+test("process stats: this process takes 64 MB and lets go → the watch has seen them", () => {
+  const cpuBefore = readCpuMicros(process.pid);
+  const before = readMemory(process.pid);
+  const watch = new PeakWatch(process.pid, 60_000);
   const block = Buffer.alloc(64 * 1024 * 1024, 1);
-  const high = readMemory(process.pid);
-  assert.ok(block.length > 0 && high.peakRssBytes >= high.rssBytes);
-  resetPeakRss(process.pid);
-  const reset = readMemory(process.pid);
-  assert.ok(reset.peakRssBytes - reset.rssBytes < 32 * 1024 * 1024);
-  assert.ok(readCpuMicros(process.pid) >= before);
+  const peakBytes = watch.stop();
+  assert.equal(block.length, 64 * 1024 * 1024);
+  assert.ok(peakBytes - before.anonymousBytes > 60 * 1024 * 1024);
+  assert.ok(before.anonymousBytes < before.rssBytes);
+  assert.ok(readMemory(process.pid).peakRssBytes >= peakBytes);
+  assert.ok(readCpuMicros(process.pid) >= cpuBefore);
 });

@@ -1,5 +1,5 @@
 /** What the kernel knows about a server process: CPU time and memory. Linux only. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 /** USER_HZ: the unit of times in /proc, 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -16,12 +16,18 @@ export function parseCpuMicros(stat: string): number {
 export interface Memory {
   /** Resident now (VmRSS). */
   readonly rssBytes: number;
-  /** The most resident since the start, or since `resetPeakRss` (VmHWM). */
+  /** The most resident since the start (VmHWM). */
   readonly peakRssBytes: number;
+  /** The part of what is resident now that is no page of a file (RssAnon): heaps and buffers. */
+  readonly anonymousBytes: number;
 }
 
 export function parseMemory(status: string): Memory {
-  return { rssBytes: kilobytes(status, "VmRSS"), peakRssBytes: kilobytes(status, "VmHWM") };
+  return {
+    rssBytes: kilobytes(status, "VmRSS"),
+    peakRssBytes: kilobytes(status, "VmHWM"),
+    anonymousBytes: kilobytes(status, "RssAnon"),
+  };
 }
 
 function kilobytes(status: string, name: string): number {
@@ -38,7 +44,26 @@ export function readMemory(pid: number): Memory {
   return parseMemory(readFileSync(`/proc/${pid}/status`, "utf8"));
 }
 
-/** Makes the kernel count VmHWM from here on. */
-export function resetPeakRss(pid: number): void {
-  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+/** The largest `anonymousBytes` seen while it runs, looked at every few milliseconds. */
+export class PeakWatch {
+  readonly #timer: NodeJS.Timeout;
+  readonly #pid: number;
+  #peakBytes = 0;
+
+  constructor(pid: number, periodMs: number) {
+    this.#pid = pid;
+    this.#timer = setInterval(() => this.#look(), periodMs);
+    this.#look();
+  }
+
+  #look(): void {
+    this.#peakBytes = Math.max(this.#peakBytes, readMemory(this.#pid).anonymousBytes);
+  }
+
+  /** Ends the watch. */
+  stop(): number {
+    clearInterval(this.#timer);
+    this.#look();
+    return this.#peakBytes;
+  }
 }

@@ -10,12 +10,13 @@ import type {
 import { VALUE_BYTES } from "./cases.ts";
 import { GeneratorProcess } from "./generator-process.ts";
 import type { Job, RequestsJob } from "./load/jobs.ts";
-import { readMemory, resetPeakRss } from "./process-stats.ts";
+import { PeakWatch, readMemory } from "./process-stats.ts";
 import { type RunningServer, ServerHome, type ServerProgram } from "./targets.ts";
 
 const READY_SECONDS = 60;
 /** After a load, so that background work of the load (commits, collections) is not measured. */
 const SETTLE_MS = 2_000;
+const PEAK_WATCH_MS = 5;
 
 export interface RunSettings {
   readonly seconds: number;
@@ -161,7 +162,7 @@ class Bench {
     const put = { operation: "put", clients: 1, connections: 1, preloadKeys: 0 } as const;
     const idle = await this.#ask(this.#generator, this.#requestsJob(put, 0));
     const before = readMemory(this.#running.pid);
-    resetPeakRss(this.#running.pid);
+    const peak = new PeakWatch(this.#running.pid, PEAK_WATCH_MS);
     const reader = new GeneratorProcess();
     try {
       const reading = this.#ask(reader, {
@@ -174,7 +175,7 @@ class Bench {
       const [busy, ranges] = await Promise.all([writing, reading]);
       const idleMean = idle.mean ?? Number.NaN;
       const busyMean = busy.mean ?? Number.NaN;
-      const peakRss = readMemory(this.#running.pid).peakRssBytes;
+      const { peakRssBytes } = readMemory(this.#running.pid);
       return {
         ...ranges,
         idleMean,
@@ -182,10 +183,12 @@ class Bench {
         slowdown: busyMean / idleMean,
         p99: busy.p99 ?? Number.NaN,
         max: busy.max ?? Number.NaN,
-        growth: peakRss - before.rssBytes,
-        peakRss,
+        growth: peak.stop() - before.anonymousBytes,
+        growthWithFiles: peakRssBytes - before.rssBytes,
+        peakRss: peakRssBytes,
       };
     } finally {
+      peak.stop();
       reader.stop();
     }
   }

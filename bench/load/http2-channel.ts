@@ -79,9 +79,12 @@ export class Http2Channel implements Channel, Http2Events<Call> {
   readonly #authority: string;
   #isReceiving = false;
   #isFlushPlanned = false;
+  #closeReason = "";
+  readonly #onReady: () => void;
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(socket: Socket, authority: string) {
+  private constructor(socket: Socket, authority: string, onReady: () => void) {
+    this.#onReady = onReady;
     this.#socket = socket;
     this.#authority = authority;
     this.#http2 = new Http2Connection<Call>({ role: "client", limits: LIMITS, events: this });
@@ -91,7 +94,7 @@ export class Http2Channel implements Channel, Http2Events<Call> {
     this.#http2.start(performance.now());
   }
 
-  /** Rejects when nobody listens. */
+  /** Resolves when the server's settings have come, and calls may be made. */
   static connect(port: number): Promise<Http2Channel> {
     return new Promise((resolve, reject) => {
       let channel: Http2Channel | undefined;
@@ -110,8 +113,10 @@ export class Http2Channel implements Channel, Http2Events<Call> {
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject);
-        channel = new Http2Channel(socket, `127.0.0.1:${port}`);
-        resolve(channel);
+        channel = new Http2Channel(socket, `127.0.0.1:${port}`, () => {
+          if (channel !== undefined) resolve(channel);
+        });
+        socket.once("close", () => reject(new Error("the connection was closed at once")));
       });
     });
   }
@@ -135,7 +140,7 @@ export class Http2Channel implements Channel, Http2Events<Call> {
 
   #open(path: string, caller: Caller): Stream<Call> | undefined {
     if (!this.#http2.canOpenStream) {
-      caller.onEnd(UNAVAILABLE, "the connection takes no stream");
+      caller.onEnd(UNAVAILABLE, `the connection takes no stream: ${this.#closeReason}`);
       return undefined;
     }
     let headers = this.#headers.get(path);
@@ -233,7 +238,8 @@ export class Http2Channel implements Channel, Http2Events<Call> {
 
   onReset(stream: Stream<Call>, code: number): void {
     const call = stream.context;
-    if (call !== undefined) this.#end(stream, call, UNAVAILABLE, `stream reset, code ${code}`);
+    if (call === undefined) return;
+    this.#end(stream, call, UNAVAILABLE, `stream reset, code ${code} ${this.#closeReason}`);
   }
 
   #end(stream: Stream<Call>, call: Call, code: number, text: string): void {
@@ -247,10 +253,16 @@ export class Http2Channel implements Channel, Http2Events<Call> {
   onDrain(): void {}
   onPing(): void {}
   onPingAck(): void {}
-  onGoaway(): void {}
-  onSettings(): void {}
+  onGoaway(code: number, _lastStreamId: number, debugText: string): void {
+    this.#closeReason = `goaway ${code} ${debugText}`;
+  }
 
-  onClose(): void {
+  onSettings(): void {
+    this.#onReady();
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#closeReason ||= `${code}: ${reason}`;
     this.#flush();
     this.#socket.end();
   }

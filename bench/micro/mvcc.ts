@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { type Backend, openLmdbBackend, shouldCommit } from "../../src/backend/index.ts";
 import { latin1FromBytes, Prng } from "../../src/base/index.ts";
+import { hostDisk } from "../../src/host/index.ts";
 import { openStore } from "../../src/mvcc/index.ts";
 
 const KEYS = Number(process.argv[2] ?? 1_000_000);
@@ -69,7 +70,8 @@ async function puts(store: Store, backend: Backend, keys: readonly string[]): Pr
 const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
 report("resident at start", `${residentMb()} MB`);
 let backend = await openLmdbBackend({ directory });
-let store = await openStore(backend, { yieldToLoop: () => yieldToLoop() });
+const checkpoint = { disk: hostDisk, directory };
+let store = await openStore(backend, { yieldToLoop: turn, checkpoint });
 const keys = Array.from({ length: KEYS }, () => latin1FromBytes(prng.bytes(8)));
 report("resident with the bench's own keys", `${residentMb()} MB`);
 
@@ -149,24 +151,43 @@ start = performance.now();
 let steps = 0;
 while (store.compactStep(1000)) {
   steps += 1;
-  if (steps % 10 === 0) await backend.commit();
   await turn();
+  if (steps % 10 === 0) {
+    await backend.commit();
+    lastTurn = performance.now();
+  }
 }
 report("compaction", `${(performance.now() - start).toFixed(0)} ms in ${steps} steps`);
 report("  longest turn", `${longestMs.toFixed(1)} ms`);
 
-await backend.close();
-globalThis.gc?.();
-report("resident before restart", `${residentMb()} MB`);
-start = performance.now();
-backend = await openLmdbBackend({ directory });
-const opened = performance.now();
 longestMs = 0;
-lastTurn = opened;
-store = await openStore(backend, { yieldToLoop: turn });
-report("restart", `${(opened - start).toFixed(0)} + ${(performance.now() - opened).toFixed(0)} ms`);
+lastTurn = performance.now();
+start = lastTurn;
+await store.checkpoint();
+report("checkpoint", `${(performance.now() - start).toFixed(0)} ms`);
 report("  longest turn", `${longestMs.toFixed(1)} ms`);
-report("resident after restart", `${residentMb()} MB, anonymous ${anonymousMb()} MB`);
+await backend.close();
+
+async function restart(name: string, options: { checkpoint?: typeof checkpoint }): Promise<void> {
+  globalThis.gc?.();
+  report("resident before restart", `${residentMb()} MB`);
+  start = performance.now();
+  backend = await openLmdbBackend({ directory });
+  const opened = performance.now();
+  longestMs = 0;
+  lastTurn = opened;
+  store = await openStore(backend, { yieldToLoop: turn, ...options });
+  const openMs = (opened - start).toFixed(0);
+  report(`restart, ${name}`, `${openMs} + ${(performance.now() - opened).toFixed(0)} ms`);
+  report("  longest turn", `${longestMs.toFixed(1)} ms`);
+  report("resident after restart", `${residentMb()} MB, anonymous ${anonymousMb()} MB`);
+}
+
+store = undefined as never;
+await restart("checkpoint", { checkpoint });
+await backend.close();
+store = undefined as never;
+await restart("all records", {});
 
 start = performance.now();
 longestMs = 0;
