@@ -10,6 +10,7 @@ export interface Difference {
   readonly operation: Operation;
   readonly left: string;
   readonly right: string;
+  readonly compacted: bigint;
 }
 
 /** Explains a difference that is known and wanted; undefined when it is neither. */
@@ -69,11 +70,13 @@ export async function compare(
     for (const { server } of sides) {
       if (!server.hasExited) continue;
       const what = JSON.stringify(plain(operation));
-      throw new Error(`seed ${options.seed}, step ${step}: ${server.kind} ended at ${what}`);
+      throw new Error(
+        `seed ${options.seed}, step ${step}: ${server.kind} ended at ${what}\n${server.tail(8)}`,
+      );
     }
     const isBroken = /^(broken off|watches not settled)/;
     if (left === right && !isBroken.test(left)) return;
-    const difference = { step, operation, left, right };
+    const difference = { step, operation, left, right, compacted };
     const reason = options.explain?.(difference);
     if (reason === undefined) differences.push(difference);
     else explained.set(reason, (explained.get(reason) ?? 0) + 1);

@@ -16,14 +16,35 @@ function withoutHashRevision(line: string): string {
   return line.replace(/,"hashRevision":"\d+"/, "");
 }
 
+/** As canonical.ts marks them. */
+const KEYS_ONLY_LEASE = /keysOnly:-?\d+/g;
+
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     id: "KV-04",
     what: "an unknown sort order or target is refused; etcd 3.4 ends its process",
   },
   {
+    id: "KV-06",
+    what: "keys_only leaves the lease out, as since 3.7",
+    explains: ({ left, right }) =>
+      left.replace(KEYS_ONLY_LEASE, "") === right.replace(KEYS_ONLY_LEASE, ""),
+  },
+  {
     id: "WA-05",
     what: "a negative start revision is refused; etcd 3.4 starts at the oldest it has",
+  },
+  {
+    id: "WA-08",
+    what: "cancelling a watch that compaction ended does nothing; etcd answers once more",
+  },
+  {
+    id: "TX-13",
+    what: "of several refusals the first in order is given, as since 3.6; etcd 3.4 checks puts first",
+    explains: ({ operation, left, right }) =>
+      operation.kind === "txn" &&
+      /^refused .*(requested lease|key) not found$/.test(left) &&
+      /^refused .*required revision (has been compacted|is a future revision)$/.test(right),
   },
   {
     id: "CP-03",
@@ -31,9 +52,17 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     id: "MA-06",
-    what: "HashKV tells hash_revision; etcd 3.4 has no such field",
-    explains: ({ operation, left, right }) =>
-      operation.kind === "hashKv" && withoutHashRevision(left) === withoutHashRevision(right),
+    what:
+      "HashKV tells hash_revision, answers at the compacted revision itself, and takes a negative " +
+      "one for the current; etcd 3.4 has no such field, refuses, and hashes nothing",
+    explains: ({ operation, left, right, compacted }) => {
+      if (operation.kind !== "hashKv") return false;
+      if (operation.request.revision === compacted && compacted > 0n) {
+        return left.includes("has been compacted") && !right.startsWith("refused");
+      }
+      if ((operation.request.revision ?? 0n) < 0n) return !right.startsWith("refused");
+      return withoutHashRevision(left) === withoutHashRevision(right);
+    },
   },
   {
     id: "MA-01",

@@ -1,8 +1,9 @@
 /** One server of a comparison: performs operations and keeps what its watches saw. */
-import { type Duplex, METHODS, TestClient } from "../harness/client.ts";
+import { type Answer, type Duplex, METHODS, TestClient } from "../harness/client.ts";
 import type * as m from "../harness/messages.ts";
 import type { Part } from "../harness/proto.ts";
 import type { Server } from "../harness/process.ts";
+import { canonicalRange, canonicalTxn } from "./canonical.ts";
 import { lineOf, plain, remaining } from "./normalise.ts";
 import type { Operation } from "./operation.ts";
 
@@ -20,6 +21,7 @@ interface Watch {
 }
 
 const SETTLE_MS_MAX = 10_000;
+const QUIET_MS = 400;
 
 function covers(request: Part<m.WatchCreateRequest>, key: string): boolean {
   const lo = Buffer.from(request.key ?? []).toString("latin1");
@@ -41,6 +43,9 @@ export class Side {
   readonly #keepAlive: Duplex<m.LeaseIdRequest, m.LeaseKeepAliveResponse>;
   #stream: Duplex<m.WatchRequest, m.WatchResponse>;
   #watches = new Map<bigint, Watch>();
+  /** Watches that compaction ended. */
+  #ended = new Set<bigint>();
+  #quietUntilMs = 0;
   #seenOfMaster = 0;
   #seenOfStream = 0;
   /** By watch id; -1 collects the refused. */
@@ -72,14 +77,19 @@ export class Side {
   async perform(operation: Operation): Promise<string> {
     switch (operation.kind) {
       case "range":
-        return lineOf(await this.client.call(METHODS.range, operation.request));
+        return lineOf(await this.client.call(METHODS.range, operation.request), (value) =>
+          canonicalRange(operation.request, value),
+        );
       case "put":
         return this.#noteRevision(await this.client.call(METHODS.put, operation.request));
       case "deleteRange":
         return this.#noteRevision(await this.client.call(METHODS.deleteRange, operation.request));
       case "txn":
-        return this.#noteRevision(await this.client.call(METHODS.txn, operation.request));
+        return this.#noteRevision(await this.client.call(METHODS.txn, operation.request), (value) =>
+          canonicalTxn(operation.request, value),
+        );
       case "compact":
+        await this.#letQuietWatchesCatchUp();
         return this.#noteRevision(await this.client.call(METHODS.compact, operation.request));
       case "hashKv":
         return lineOf(await this.client.call(METHODS.hashKv, operation.request));
@@ -107,11 +117,21 @@ export class Side {
   }
 
   #noteRevision<T extends { header: m.Header | undefined }>(
-    answer: Awaited<ReturnType<typeof this.client.call<object, T>>>,
+    answer: Answer<T>,
+    view?: (value: T) => unknown,
   ): string {
     const revision = answer.ok ? answer.value.header?.revision : undefined;
     if (revision !== undefined) this.revision = revision;
-    return lineOf(answer);
+    return lineOf(answer, view);
+  }
+
+  /**
+   * A watch of the past to which nothing is due gives no sign when it has caught up, and compaction
+   * would end it before. etcd looks for such watches every 100 ms.
+   */
+  async #letQuietWatchesCatchUp(): Promise<void> {
+    const left = this.#quietUntilMs - performance.now();
+    if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
   }
 
   async #brief(request: Part<m.LeaseGrantRequest>): Promise<string> {
@@ -246,7 +266,9 @@ export class Side {
     await this.#stream.until((received) => received.slice(before).some(isIt));
   }
 
-  async #watchCreate(request: Part<m.WatchCreateRequest>): Promise<string> {
+  async #watchCreate(wanted: Part<m.WatchCreateRequest>): Promise<string> {
+    // etcd keeps the id of a watch that compaction ended.
+    const request = this.#ended.has(wanted.watchId ?? 0n) ? { ...wanted, watchId: 0n } : wanted;
     const settled = await this.settle();
     const before = this.#stream.received.length;
     let created: m.WatchResponse | undefined;
@@ -262,6 +284,7 @@ export class Side {
     const now = created.header?.revision ?? 0n;
     const watch = { request, from: from === 0n ? now + 1n : from, isCancelled: false };
     this.#watches.set(created.watchId, watch);
+    if (from > 0n && from <= now) this.#quietUntilMs = performance.now() + QUIET_MS;
     this.#eventCounts.set(created.watchId, 0);
     // Starting below what is compacted ends the watch at once (WA-06).
     if (from > 0n && from < this.compacted) {
@@ -275,6 +298,7 @@ export class Side {
         throw new Error(`watch ${watchId} is not cancelled by compaction: ${what}`);
       });
       watch.isCancelled = true;
+      this.#ended.add(watchId);
     }
     return settled;
   }
@@ -282,6 +306,8 @@ export class Side {
   async #watchCancel(watchId: bigint): Promise<string> {
     const settled = await this.settle();
     const watch = this.#watches.get(watchId);
+    // etcd answers once more for a watch that compaction ended (WA-08).
+    if (this.#ended.has(watchId)) return settled;
     const send = (): void => this.#stream.send({ cancel: { watchId } });
     if (watch === undefined || watch.isCancelled) send();
     else {
@@ -297,6 +323,7 @@ export class Side {
     this.#stream = this.client.watch();
     this.#watches = new Map();
     this.#eventCounts = new Map();
+    this.#ended = new Set();
     this.#seenOfStream = 0;
     return settled;
   }

@@ -262,7 +262,15 @@ export class Workload {
     watch.send({ create: { key: all, rangeEnd: all, startRevision: from } });
     const isAllThere = (received: readonly m.WatchResponse[]): boolean =>
       received.some((r) => r.canceled || (r.events.at(-1)?.kv?.modRevision ?? 0n) >= revision);
-    if (from <= revision) await watch.until(isAllThere);
+    if (from <= revision) {
+      await watch.until(isAllThere).catch(() => {
+        const last = watch.received.findLast((r) => r.events.length > 0)?.events.at(-1);
+        throw new Error(
+          `history from ${from} to ${revision} is not all there: ${watch.received.length} ` +
+            `responses, last revision ${last?.kv?.modRevision}`,
+        );
+      });
+    }
     const now = watch.received.flatMap((response) => response.events);
     watch.cancel();
     const known = now.filter((event) => (event.kv?.modRevision ?? 0n) <= this.#shownRevisionMax);
