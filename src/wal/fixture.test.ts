@@ -80,7 +80,7 @@ export function temporaryDirectory(): TemporaryDirectory {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export interface EtcdProcess {
+export interface EtcdProcess extends AsyncDisposable {
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -115,19 +115,18 @@ export async function startEtcd(directory: string): Promise<EtcdProcess> {
   await new Promise<void>((resolve, reject) => {
     child.stderr.on("data", (chunk: Buffer) => {
       log += chunk.toString("latin1");
-      if (log.includes("ready to serve client requests")) resolve();
+      if (log.includes("serving client traffic insecurely")) resolve();
     });
     child.on("exit", () => reject(new Error(`etcd ended: ${log.slice(-2000)}`)));
     child.on("error", reject);
   });
-  return {
-    url,
-    async stop() {
-      const ended = new Promise((resolve) => child.on("exit", resolve));
-      child.kill("SIGTERM");
-      await ended;
-    },
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.on("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
   };
+  return { url, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** One call of etcd's JSON gateway. */
