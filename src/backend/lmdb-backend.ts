@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { assert } from "../base/index.ts";
 import { BackendFailed, CorruptRecord } from "./errors.ts";
-import { openEnvironment, recordChecksum } from "./lmdb-env.ts";
+import { copyOf, openEnvironment, recordChecksum } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
 import type { WriterOptions, WriterReply, WriterRequest } from "./lmdb-writer.ts";
 import { mergeRows, type RowSource } from "./merge.ts";
@@ -35,6 +35,7 @@ export interface LmdbBackendOptions {
 const APPEND_TABLE: Table = "key";
 const META_INDEX_KEY = Buffer.from(META_CONSISTENT_INDEX, "latin1");
 const META_TERM_KEY = Buffer.from(META_TERM, "latin1");
+const LOWEST_KEY = Buffer.of(0);
 const FILE_NAME = /^data-(\d{6})\.mdb$/;
 
 /** The second argument is missing in lmdb's types. */
@@ -374,27 +375,19 @@ function readRecord(
   key: Buffer,
   options?: object,
 ): Buffer | undefined {
-  // The fast buffer is reused by the next read: copy once, without the checksum.
   const found = (database as FastDatabase).getBinaryFast(key, options);
   if (found === undefined) return undefined;
-  return checkedCopy(table, key, found);
+  return checked(table, key, copyOf(found, found.length));
 }
 
-/** `stored` = value and checksum; may be longer-lived memory of LMDB's, so the value is copied. */
-function checkedCopy(table: Table, key: Buffer, stored: Uint8Array): Buffer {
+/** The value in front of its checksum; a view. */
+function checked(table: Table, key: Buffer, stored: Buffer): Buffer {
   const valueBytes = stored.length - CHECKSUM_BYTES;
   if (valueBytes < 0) throw new CorruptRecord(table, key, 0, 0);
-  const value = Buffer.allocUnsafe(valueBytes);
-  value.set(stored.subarray(0, valueBytes));
-  const wanted =
-    ((stored[valueBytes] as number) |
-      ((stored[valueBytes + 1] as number) << 8) |
-      ((stored[valueBytes + 2] as number) << 16) |
-      ((stored[valueBytes + 3] as number) << 24)) >>>
-    0;
-  const found = recordChecksum(key, value, valueBytes);
+  const wanted = stored.readUInt32LE(valueBytes);
+  const found = recordChecksum(key, stored, valueBytes);
   if (found !== wanted) throw new CorruptRecord(table, key, found, wanted);
-  return value;
+  return stored.subarray(0, valueBytes);
 }
 
 function rowsOf(
@@ -404,20 +397,16 @@ function rowsOf(
   hi: Buffer | undefined,
   options?: object,
 ): { next: RowSource; close: () => void } {
-  const range: Record<string, unknown> = { ...options };
-  if (lo.length > 0) range["start"] = lo;
-  if (hi !== undefined) range["end"] = hi;
+  // Without a start, lmdb-js would leave out the lowest keys.
+  const range = { ...options, start: lo.length > 0 ? lo : LOWEST_KEY };
+  if (hi !== undefined) Object.assign(range, { end: hi });
   const iterator = database.getRange(range)[Symbol.iterator]();
   return {
     next: () => {
       const step = iterator.next();
       if (step.done === true) return undefined;
-      const key = Buffer.from(
-        step.value.key.buffer,
-        step.value.key.byteOffset,
-        step.value.key.length,
-      );
-      return { key, value: checkedCopy(table, key, step.value.value) };
+      const { key, value } = step.value;
+      return { key, value: checked(table, key, value) };
     },
     close: () => iterator.return?.(),
   };
@@ -425,7 +414,7 @@ function rowsOf(
 
 function lastKey(database: BinaryDatabase): string {
   for (const key of database.getKeys({ reverse: true, limit: 1 })) {
-    return Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice();
+    return key.latin1Slice();
   }
   return "";
 }

@@ -6,6 +6,41 @@ import type { Table } from "./types.ts";
 
 export type BinaryDatabase = Database<Buffer, Buffer>;
 
+/**
+ * How lmdb-js turns bytes into keys and values. Its own way for binary data makes two array buffers
+ * of their own for each row, which costs more than reading the row; these copy into Node's pool.
+ */
+const keyEncoder = {
+  writeKey(key: Buffer, target: Buffer, start: number): number {
+    target.set(key, start);
+    return start + key.length;
+  },
+  readKey(source: Buffer, start: number, end: number): Buffer {
+    const key = Buffer.allocUnsafe(end - start);
+    source.copy(key, 0, start, end);
+    return key;
+  },
+};
+
+const valueEncoder = {
+  encode: (value: Buffer): Buffer => value,
+  /** With its checksum. */
+  decode(source: Uint8Array, size = source.length): Buffer {
+    return copyOf(source, size);
+  },
+};
+
+/**
+ * What lmdb-js has read, in memory that the next read reuses or that is the map itself. Its buffer
+ * shows the length of the value, but is longer: only explicit bounds are right.
+ */
+export function copyOf(source: Uint8Array, size: number): Buffer {
+  const copy = Buffer.allocUnsafe(size);
+  if (source instanceof Buffer) source.copy(copy, 0, 0, size);
+  else copy.set(source.subarray(0, size));
+  return copy;
+}
+
 export interface Environment {
   readonly root: RootDatabase<Buffer, Buffer>;
   readonly tables: ReadonlyMap<Table, BinaryDatabase>;
@@ -30,7 +65,8 @@ export function openEnvironment(path: string): Environment {
   });
   const tables = new Map<Table, BinaryDatabase>();
   for (const name of TABLE_NAMES) {
-    tables.set(name, root.openDB<Buffer, Buffer>({ ...binary, name, cache: false }));
+    const options = { name, cache: false, keyEncoder, encoder: valueEncoder };
+    tables.set(name, root.openDB<Buffer, Buffer>(options));
   }
   return { root, tables };
 }
