@@ -101,7 +101,9 @@ export async function* writeBboltFile(
   if (rootPage !== plan.rootPage || pageCount * PAGE_BYTES !== plan.sizeBytes) {
     const found = `${pageCount * PAGE_BYTES} bytes with root ${rootPage}`;
     const wanted = `${plan.sizeBytes} with root ${plan.rootPage}`;
-    throw new Error(`the rows of a snapshot changed under it: found ${found}, planned were ${wanted}`);
+    throw new Error(
+      `the rows of a snapshot changed under it: found ${found}, planned were ${wanted}`,
+    );
   }
   yield* out.takeAll();
 }
