@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { type MetricSource, openGateway } from "../gateway/index.ts";
+import { MethodStats, ServerStats } from "../grpc/index.ts";
+import type { Member } from "../member/index.ts";
+import { Histogram } from "../base/index.ts";
+import { ManualTime } from "../testing/index.ts";
+import { debugVariables, hostMetrics, requestMetrics, transportMetrics } from "./host-metrics.ts";
+
+const stats = new ServerStats(
+  new Map([["/etcdserverpb.KV/Put", new MethodStats("/etcdserverpb.KV/Put", "unary")]]),
+);
+
+/** A member at rest: every metric has a value. */
+function memberAtRest(): Member {
+  const histogram = new Histogram([1]);
+  return {
+    id: 1n,
+    clusterId: 2n,
+    clusterVersion: "3.7.0",
+    currentRevision: 1,
+    alarms: () => [{ memberId: 1n, alarm: 1 }],
+    status: () => ({
+      leader: 1n,
+      raftTerm: 2,
+      raftIndex: 3,
+      raftAppliedIndex: 3,
+      isLearner: false,
+      dbSizeBytes: 4,
+      dbSizeInUseBytes: 4,
+      quotaBytes: 5,
+    }),
+    measures: {
+      fsyncSeconds: histogram,
+      commitSeconds: histogram,
+      walWriteBytes: { value: 0 },
+      watch: { streams: 0, watchers: 0, slowWatchers: 0, eventsSent: 0, pendingChanges: 0 },
+      leases: { count: 0, expired: 0, renewed: 0 },
+      operations: { puts: 0, deletes: 0, txns: 0, ranges: 0, leasesGranted: 0, leasesRevoked: 0 },
+      proposalsPending: 0,
+      proposalsFailed: 0,
+      keys: 0,
+      compactRevision: -1,
+    },
+  } as unknown as Member;
+}
+
+async function metricsPage(): Promise<string> {
+  const rpc = {
+    methods: new Map(),
+    clientRequests: new Map([["unary 3.7", { value: 1 }]]),
+    drain: () => undefined,
+  };
+  const metrics: MetricSource[] = [
+    ...hostMetrics(),
+    ...transportMetrics(stats),
+    ...requestMetrics(rpc),
+  ];
+  const gateway = openGateway({
+    member: memberAtRest(),
+    timers: new ManualTime(),
+    serverVersion: "3.7.1",
+    minorVersion: 7,
+    holdfastVersion: "0",
+    metrics,
+    variables: debugVariables,
+  });
+  const request = {
+    method: "GET",
+    query: new URLSearchParams(),
+    headers: {},
+    body: Buffer.alloc(0),
+    peer: { address: "", isTls: false },
+  };
+  await gateway.handler({ ...request, path: "/livez" });
+  return String((await gateway.handler({ ...request, path: "/metrics" })).body);
+}
+
+test("metrics: docs/reference/metrics.md lists what the page shows, name, type and help (HT-06)", async () => {
+  const page = await metricsPage();
+  const types = new Map(
+    [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]),
+  );
+  const shown = [...page.matchAll(/^# HELP (\S+) (.*)$/gm)].map(
+    ([, name = "", help = ""]) => `| ${name} | ${types.get(name)} | ${help} |`,
+  );
+  const document = readFileSync(
+    new URL("../../docs/reference/metrics.md", import.meta.url),
+    "utf8",
+  );
+  const listed = document.split("\n").filter((line) => /^\| [a-z]+_/.test(line));
+  assert.deepEqual(listed, shown);
+});
+
+test("metrics: calls are shown by method and code under the names of Go's library (HT-06)", async () => {
+  stats.methods.get("/etcdserverpb.KV/Put")?.handled.set([3, 2, 1]);
+  const page = await metricsPage();
+  const labels = 'grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"';
+  assert.ok(page.includes(`grpc_server_handled_total{grpc_code="OK",${labels}} 3\n`));
+  assert.ok(page.includes(`grpc_server_handled_total{grpc_code="Canceled",${labels}} 2\n`));
+});
+
+test("metrics: the process tells of its own memory, files and time (HT-06)", async () => {
+  const page = await metricsPage();
+  for (const name of ["process_resident_memory_bytes", "process_open_fds", "os_fd_limit"]) {
+    const value = Number(new RegExp(`^${name} (.*)$`, "m").exec(page)?.[1]);
+    assert.ok(value > 0, `${name} is ${value}`);
+  }
+});
