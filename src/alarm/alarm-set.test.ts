@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
 import { EtcdError } from "../errors/index.ts";
 import { AlarmAction, type AlarmMember, AlarmType } from "../wire/index.ts";
-import { ALARMS_MAX } from "./alarm-set.ts";
-import { type AlarmSet, openAlarms } from "./index.ts";
+import { ALARMS_MAX, openAlarms } from "./alarm-set.ts";
+import type { AlarmSet } from "./types.ts";
 
 const { GET, ACTIVATE, DEACTIVATE } = AlarmAction;
 const { NONE, NOSPACE, CORRUPT } = AlarmType;

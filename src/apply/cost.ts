@@ -12,7 +12,7 @@ export function costOfPut(put: PutRequest): number {
   return PUT_OVERHEAD_BYTES + put.key.length + put.value.length;
 }
 
-/** The dearer of the two branches, nested transactions included. 0 = it can only delete and read. */
+/** The dearer of the branches, nested transactions included. 0 = it only deletes and reads. */
 export function costOfTxn(txn: TxnRequest): number {
   return Math.max(costOfBranch(txn.success), costOfBranch(txn.failure));
 }

@@ -16,7 +16,8 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "../wire/index.ts";
-import { type ApplyOutcome, type ApplyResponse, createMachine, type Machine } from "./index.ts";
+import { createMachine } from "./machine.ts";
+import type { ApplyOutcome, ApplyResponse, Machine } from "./types.ts";
 
 export class Fixture {
   readonly backend: MemoryBackend;

@@ -13,7 +13,7 @@ import {
   rangeRequest,
   txnOf,
 } from "./fixture.test.ts";
-import { ALREADY_APPLIED } from "./index.ts";
+import { ALREADY_APPLIED } from "./machine.ts";
 
 function alarmOf(action: number, alarm: number, memberId = 1n): RaftOperation {
   return { kind: "alarm", alarm: { action, memberId, alarm } };

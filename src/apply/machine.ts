@@ -46,6 +46,8 @@ export interface MachineParts {
   readonly store: Store;
   readonly lessor: Lessor;
   readonly alarms: AlarmSet;
+  /** As in `executeRange`. Concerns answers alone, never the state. */
+  readonly keysOnlyWithLease?: boolean;
 }
 
 export function createMachine(parts: MachineParts): Machine {
@@ -58,6 +60,7 @@ class StateMachine implements Machine {
   readonly #lessor: Lessor;
   readonly #alarms: AlarmSet;
   readonly #members: MemberTable;
+  readonly #keysOnlyWithLease: boolean;
   #clusterVersion: string | undefined;
   onChanges: (changes: RevisionChanges) => void = () => {};
 
@@ -66,6 +69,7 @@ class StateMachine implements Machine {
     this.#store = parts.store;
     this.#lessor = parts.lessor;
     this.#alarms = parts.alarms;
+    this.#keysOnlyWithLease = parts.keysOnlyWithLease ?? false;
     this.#members = new MemberTable(parts.backend);
     this.#clusterVersion = parts.backend.get("cluster", CLUSTER_VERSION)?.toString();
   }
@@ -162,7 +166,13 @@ class StateMachine implements Machine {
     if (path === undefined) return errors.TooManyOps;
     // Only now, since the cost goes as deep into the request as it nests.
     if (this.#alarms.isCapped && costOfTxn(request) > 0) return errors.NoSpace;
-    const run = new TxnRun(this.#store, this.#lessor, path, isWaited);
+    const run = new TxnRun({
+      store: this.#store,
+      leases: this.#lessor,
+      path,
+      isWaited,
+      keysOnlyWithLease: this.#keysOnlyWithLease,
+    });
     const refusal = run.check(request);
     if (refusal !== undefined) return refusal;
     const tx = this.#store.begin();
@@ -179,7 +189,7 @@ class StateMachine implements Machine {
     if (!hasKnownSort(request)) return errors.InvalidSortOption;
     const revision = this.#store.currentRevision;
     if (!isWaited) return { kind: "range", range: { revision, kvs: [], more: false, count: 0 } };
-    const range = executeRange(this.#store, request, revision);
+    const range = executeRange(this.#store, request, revision, this.#keysOnlyWithLease);
     return range instanceof EtcdError ? range : { kind: "range", range };
   }
 

@@ -128,6 +128,19 @@ test("range: keys only, count only, and keys only sorted by value (KV-06, KV-07)
   assert.deepEqual([counted.kvs.length, counted.count, counted.more], [0, 3, false]);
 });
 
+test("range: keys only holds the lease if that is asked for, as versions up to 3.6 do (KV-06, DV-05)", async () => {
+  const fixture = await sample();
+  fixture.grant(7n);
+  fixture.put("a", "9", { lease: 7n });
+  const leaseOf = (keysOnlyWithLease: boolean) => {
+    const request = rangeRequest("a", { keysOnly: true });
+    const answer = executeRange(fixture.store, request, 7, keysOnlyWithLease);
+    assert.ok(!(answer instanceof EtcdError));
+    return decodeKeyValue(answer.kvs[0] as Buffer).lease;
+  };
+  assert.deepEqual([leaseOf(false), leaseOf(true)], [0n, 7n]);
+});
+
 test("range: revisions below zero mean now, compacted and future ones are refused (KV-03)", async () => {
   const fixture = await sample();
   fixture.done("compaction", { kind: "compaction", compaction: { revision: 4, physical: false } });

@@ -33,12 +33,14 @@ const EMPTY = Buffer.alloc(0);
 
 /**
  * `revision` is what the answer's header says: the store's current one, or the transaction's. The
- * request's sort options have been checked to exist. Refusals: Compacted, FutureRev.
+ * request's sort options have been checked to exist. `keysOnlyWithLease`: answer as versions up to
+ * 3.6 do (KV-06, DV-05). Refusals: Compacted, FutureRev.
  */
 export function executeRange(
   view: RangeView,
   request: RangeRequest,
   revision: number,
+  keysOnlyWithLease = false,
 ): RangeResponse | EtcdError {
   const isFiltered =
     request.minModRevision !== 0 ||
@@ -59,6 +61,7 @@ export function executeRange(
     limit: readsAll || request.limit <= 0 ? 0 : request.limit + 1,
     countOnly: request.countOnly,
     keysOnly: request.keysOnly && !sortsByValue,
+    keysOnlyWithLease,
   });
   if (outcome.kind === "compacted") return errors.Compacted;
   if (outcome.kind === "future") return errors.FutureRev;

@@ -13,7 +13,7 @@ import {
   txnOf,
   txnRequest,
 } from "./fixture.test.ts";
-import { executeReadTxn, isReadOnlyTxn } from "./index.ts";
+import { executeReadTxn, isReadOnlyTxn } from "./txn.ts";
 
 const { EQUAL, GREATER, LESS, NOT_EQUAL } = CompareResult;
 const { VERSION, CREATE, MOD, VALUE, LEASE } = CompareTarget;

@@ -26,7 +26,7 @@ import {
 import { holdAll } from "./compare.ts";
 import { executeRange, hasKnownSort, pointQuery } from "./range.ts";
 
-/** What operations run on: a write transaction, or the store alone when there is nothing to write. */
+/** What operations run on: a write transaction, or the store when there is nothing to write. */
 interface TxnView {
   readonly revision: number;
   range(query: RangeQuery): RangeOutcome;
@@ -62,11 +62,15 @@ function isRange(operation: RequestOp): boolean {
   return operation.kind === "range";
 }
 
-/** Runs a read-only transaction on the store. */
-export function executeReadTxn(store: Store, txn: TxnRequest): TxnResponse | EtcdError {
+/** Runs a read-only transaction on the store. `keysOnlyWithLease` as in `executeRange`. */
+export function executeReadTxn(
+  store: Store,
+  txn: TxnRequest,
+  keysOnlyWithLease = false,
+): TxnResponse | EtcdError {
   const path = decide(store, txn);
   if (path === undefined) return errors.TooManyOps;
-  const run = new TxnRun(store, undefined, path, true);
+  const run = new TxnRun({ store, leases: undefined, path, isWaited: true, keysOnlyWithLease });
   const refusal = run.check(txn);
   if (refusal !== undefined) return refusal;
   const view: TxnView = {
@@ -78,25 +82,31 @@ export function executeReadTxn(store: Store, txn: TxnRequest): TxnResponse | Etc
   return response;
 }
 
+export interface TxnRunOptions {
+  readonly store: Store;
+  /** Undefined when nothing is written. */
+  readonly leases: LeaseTable | undefined;
+  /** From `decide`. */
+  readonly path: readonly boolean[];
+  readonly isWaited: boolean;
+  readonly keysOnlyWithLease: boolean;
+}
+
 /** One transaction on its way along its path. `check` comes before `execute` or `read`. */
 export class TxnRun {
   readonly #store: Store;
-  /** Undefined when nothing is written. */
   readonly #leases: LeaseTable | undefined;
   readonly #path: readonly boolean[];
   readonly #isWaited: boolean;
+  readonly #keysOnlyWithLease: boolean;
   #at = 0;
 
-  constructor(
-    store: Store,
-    leases: LeaseTable | undefined,
-    path: readonly boolean[],
-    isWaited: boolean,
-  ) {
-    this.#store = store;
-    this.#leases = leases;
-    this.#path = path;
-    this.#isWaited = isWaited;
+  constructor(options: TxnRunOptions) {
+    this.#store = options.store;
+    this.#leases = options.leases;
+    this.#path = options.path;
+    this.#isWaited = options.isWaited;
+    this.#keysOnlyWithLease = options.keysOnlyWithLease;
   }
 
   /** Whatever could refuse, in the order of the operations. */
@@ -162,7 +172,7 @@ export class TxnRun {
       case "range": {
         // Nobody reads the answer here, and a range changes nothing (TX-16).
         if (!this.#isWaited) return undefined;
-        const range = executeRange(tx, operation.range, tx.revision);
+        const range = this.#range(tx, operation.range);
         return { kind: "range", range: range instanceof EtcdError ? emptyRange(tx) : range };
       }
       default:
@@ -176,11 +186,15 @@ export class TxnRun {
     const responses: ResponseOp[] = [];
     for (const operation of succeeded ? txn.success : txn.failure) {
       if (operation.kind !== "range") return errors.KeyNotFound;
-      const range = executeRange(view, operation.range, view.revision);
+      const range = this.#range(view, operation.range);
       if (range instanceof EtcdError) return range;
       responses.push({ kind: "range", range });
     }
     return { revision: 0, succeeded, responses };
+  }
+
+  #range(view: TxnView, request: RangeRequest): RangeResponse | EtcdError {
+    return executeRange(view, request, view.revision, this.#keysOnlyWithLease);
   }
 
   /** The branch taken; moves along the path. */

@@ -48,7 +48,8 @@ export interface Machine {
   /**
    * Applies one normal entry. Changes go to the watch hub by `onChanges` before this returns.
    * `isWaited` false = nobody here reads the result, so what only the result needs may be left out
-   * (TX-16). An entry at or below the applied index has no effect and answers ALREADY_APPLIED (AP-01).
+   * (TX-16). An entry at or below the applied index has no effect and answers ALREADY_APPLIED
+   * (AP-01).
    */
   apply(index: number, term: number, request: RaftRequest, isWaited: boolean): ApplyOutcome;
   /** Passes over an entry without a request: an empty one, or a change of the configuration. */

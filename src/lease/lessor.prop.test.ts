@@ -10,7 +10,9 @@ import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
 import { Prng } from "../base/index.ts";
 import type { LeaseCheckpoint } from "../wire/index.ts";
-import { checkpointIntervalMs, type Lessor, openLessor, REVOKE_RETRY_MS } from "./index.ts";
+import { checkpointIntervalMs, REVOKE_RETRY_MS } from "./deadlines.ts";
+import { openLessor } from "./lessor.ts";
+import type { Lessor } from "./types.ts";
 
 const RUNS = Number(process.env["PROP_RUNS"] ?? 60);
 /** None: nothing may hide behind the extra time that a new leader gives. */

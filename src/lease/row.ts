@@ -1,4 +1,4 @@
-/** Rows of the table `lease`: 8 bytes big-endian id -> leasepb.Lease {ID 1, TTL 2, RemainingTTL 3}. */
+/** Rows of the table `lease`: 8 bytes big-endian id -> leasepb.Lease (ID, TTL, RemainingTTL). */
 import { ByteReader, ByteWriter } from "../base/index.ts";
 import { type Lease, newLease } from "./lease.ts";
 

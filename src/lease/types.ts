@@ -8,7 +8,7 @@ import type { EtcdError } from "../errors/index.ts";
 import type { LeaseCheckpoint } from "../wire/index.ts";
 
 export interface LeaseTimeToLive {
-  /** Whole seconds left, rounded down, never negative; the granted TTL on a member that is not primary. */
+  /** Whole seconds left, rounded down, never negative; where nothing expires, the granted TTL. */
   readonly ttlSeconds: number;
   readonly grantedTtlSeconds: number;
 }
@@ -63,8 +63,8 @@ export interface LeaseClock {
   list(): bigint[];
   /**
    * At most `limit` leases whose time is over, for the caller to revoke by proposals. One that is
-   * still there REVOKE_RETRY_MS later is returned again (LE-08). Also starts the deadlines of leases
-   * granted since the last call, so it is to be called every 500 ms or more often.
+   * still there REVOKE_RETRY_MS later is returned again (LE-08). Also starts the deadlines of
+   * leases granted since the last call, so it is to be called every 500 ms or more often.
    */
   expired(nowMs: number, limit: number): bigint[];
   /**

@@ -25,7 +25,7 @@ export class ChangeRef {
     this.revision = revision;
   }
 
-  /** The event as a field of tag 11. The previous pair is read when it is first asked for (WA-11). */
+  /** The event as a field of tag 11. The pair before is read when it is first asked for (WA-11). */
   encoded(store: Store, hasPrevKv: boolean): Buffer {
     if (!hasPrevKv) return (this.#plain ??= this.#encode(undefined));
     if (this.#withPrev === undefined) {

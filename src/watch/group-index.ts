@@ -43,7 +43,7 @@ export class GroupIndex {
     return shape.end === "" ? this.#points.get(shape.key) : this.#ranges.get(shape.key, shape.end);
   }
 
-  /** Adds `ref` to the collected changes of each group that sees it; groups new to it go to `touched`. */
+  /** Gives `ref` to each group that sees it; groups that had collected nothing go to `touched`. */
   collect(ref: ChangeRef, touched: WatchGroup[]): void {
     const key = ref.change.key;
     const points = this.#points.get(key);

@@ -10,7 +10,8 @@ import { type Key, OPEN_END, Prng } from "../base/index.ts";
 import { openStore, type RevisionChanges, type Store } from "../mvcc/index.ts";
 import { ModelStore, type Recorded, type RecordedEvent, WatchRecorder } from "../testing/index.ts";
 import { decodeKeyValue, type WatchCreateRequest } from "../wire/index.ts";
-import { createWatchHub, type WatchHub, type WatchStream } from "./index.ts";
+import { createWatchHub } from "./hub.ts";
+import type { WatchHub, WatchStream } from "./types.ts";
 
 const RUNS = Number(process.env["PROP_RUNS"] ?? 60);
 const STEPS = 600;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ModelStore, type Recorded, WatchRecorder } from "../testing/index.ts";
 import type { WatchCreateRequest } from "../wire/index.ts";
-import { createWatchHub, type WatchHub, type WatchStream } from "./index.ts";
+import { createWatchHub } from "./hub.ts";
+import type { WatchHub, WatchStream } from "./types.ts";
 
 const WORK = 1_000_000;
 const OPTIONS = { progressIntervalMs: 1_000, fragmentBytesMax: 1_000_000 };
@@ -12,10 +13,10 @@ interface Bench {
   readonly hub: WatchHub;
   readonly sink: WatchRecorder;
   readonly stream: WatchStream;
-  put(key: string, value: string): number;
-  remove(key: string, rangeEnd?: string): void;
+  readonly put: (key: string, value: string) => number;
+  readonly remove: (key: string, rangeEnd?: string) => void;
   /** Steps until nothing is left to do, and returns what the sink got since the last time. */
-  settle(): Recorded[];
+  readonly settle: () => Recorded[];
 }
 
 function bench(options = OPTIONS): Bench {

@@ -71,7 +71,7 @@ export class LiveQueue {
     this.handedRevision = revision;
   }
 
-  /** Drops what waits. The caller sends every synced watch behind, from the returned revision on. */
+  /** Drops what waits. The caller sends every synced watch behind, from the returned revision. */
   reset(): number {
     const lo = this.#batch?.lo ?? this.#pending[0]?.revision ?? this.#store.currentRevision + 1;
     const last = this.#pending[this.#pending.length - 1]?.revision ?? this.#batch?.hi;
@@ -81,7 +81,7 @@ export class LiveQueue {
     return lo;
   }
 
-  /** Hands out for about `workMax` units; returns how many it took. `isEmpty` tells whether it is done. */
+  /** Hands out for about `workMax` units; returns how many it took. */
   step(workMax: number): number {
     let work = 0;
     while (work < workMax) {

@@ -34,7 +34,7 @@ export interface WatchSink {
    * revision has been sent once this response (its last fragment) has.
    */
   events(watchId: number, revision: number, encodedEvents: Buffer, isFragment: boolean): boolean;
-  /** No events; all events of the watch (of every watch if the id is -1) up to `revision` were sent. */
+  /** No events: all of the watch (of every watch if the id is -1) up to `revision` were sent. */
   progress(watchId: number, revision: number): boolean;
 }
 
@@ -56,7 +56,7 @@ export interface WatchStream {
 export interface WatchHubOptions {
   /** Milliseconds between progress notifications, jitter not included (WA-12: 10 minutes). */
   readonly progressIntervalMs: number;
-  /** Responses of watches with fragment=true stay below this (WA-14: max-request-bytes + 512 KiB). */
+  /** Responses of watches with fragment=true stay below this (WA-14). */
   readonly fragmentBytesMax: number;
 }
 
