@@ -5,8 +5,8 @@
  * (a copy of its own). One that grew far beyond its first size falls back at the next `reset`, so
  * one large message does not hold memory for ever.
  *
- * Owns:   its buffer; a view is valid until the next write or reset. It never keeps what it was given.
- * Errors: RangeError when a message would pass WRITER_BYTES_MAX (callers bound messages long before).
+ * Owns:   its buffer; a view is valid until the next write or reset. It keeps nothing it was given.
+ * Errors: RangeError when a message would pass 2 GiB (callers bound messages long before).
  */
 const TWO_32 = 0x1_0000_0000;
 const TWO_63 = 2 ** 63;
@@ -74,7 +74,7 @@ export class ByteWriter {
     }
   }
 
-  /** An int64 varint: negatives take ten bytes; what does not fit is written as the nearest that does. */
+  /** An int64 varint: negatives take ten bytes; what does not fit becomes the nearest that does. */
   int(value: number): void {
     if (value >= 0) {
       if (value < TWO_63) this.uint(value);

@@ -1,4 +1,4 @@
-import { Code } from "./code.ts";
+import type { Code } from "./code.ts";
 import type { EtcdError } from "./error.ts";
 
 /** The codes as grpc-go prints them, by number. */

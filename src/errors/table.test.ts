@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Code, codeName, EtcdError, errors, statusText } from "./index.ts";
+import { Code } from "./code.ts";
+import { EtcdError } from "./error.ts";
+import { codeName, statusText } from "./status-text.ts";
+import { errors } from "./table.ts";
 
 const page = new URL("../../docs/reference/errors.md", import.meta.url);
 

@@ -1,9 +1,10 @@
 /**
  * Every refusal that a client can see, one row each: etcd's code and etcd's exact text.
  *
- * The names are those of etcd's client library (without `Err`), so that a reader of either finds the
- * other; what has no name there is named in its words. Clients match on the texts: they are never
- * changed, not even where they are wrong. Rows of services that do not exist here yet are here.
+ * The names are those of etcd's client library (without `Err`), so that a reader of either finds
+ * the other; what has no name there is named in its words. Clients match on the texts: they are
+ * never changed, not even where they are wrong. Rows of services that do not exist here yet are
+ * here.
  *
  * Where etcd lets a refusal slip out as Unknown although its own table says otherwise (FR-31), the
  * declared code is sent. docs/reference/errors.md lists the rows for users; a test compares them.
@@ -154,7 +155,8 @@ const rows = {
   GatewayMethodNotAllowed: [Code.UNIMPLEMENTED, "Method Not Allowed"],
   GatewayCommonName: [
     Code.INVALID_ARGUMENT,
-    "CommonName of client sending a request against gateway will be ignored and not used as expected",
+    "CommonName of client sending a request against gateway " +
+      "will be ignored and not used as expected",
   ],
 
   // Where etcd crashes or answers with what its libraries say

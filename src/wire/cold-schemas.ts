@@ -1,4 +1,4 @@
-/** Generated schemas for `encodeMessage` and `decodeMessage`; hot messages have their own codecs. */
+/** Generated schemas for `encodeMessage` and `decodeMessage`. */
 export {
   MemberAddRequestSchema,
   MemberAddResponseSchema,

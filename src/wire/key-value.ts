@@ -79,7 +79,7 @@ export function decodeKeyValue(bytes: Buffer, lo = 0, hi = bytes.length): KeyVal
   return kv;
 }
 
-/* One field of an encoded pair, without making the others. All throw MalformedError on bad bytes. */
+/* One field of an encoded pair, without making the others. MalformedError on bad bytes. */
 
 export function keyValueKey(kv: EncodedKeyValue): Key {
   const reader = new ByteReader(kv);

@@ -90,7 +90,10 @@ export interface Compare {
   target: number;
   key: Key;
   rangeEnd: Key;
-  /** The operand as sent; `undefined` when the oneof is unset. One that does not fit `target` reads as zero (TX-08). */
+  /**
+   * The operand as sent; `undefined` when the oneof is unset. One that does not fit `target` reads
+   * as zero (TX-08).
+   */
   operand:
     | { kind: "version" | "createRevision" | "modRevision"; value: number }
     | { kind: "value"; value: Buffer }
@@ -253,7 +256,7 @@ export const ConfChangeType = {
   ADD_LEARNER: 3,
 } as const;
 
-/** raftpb.ConfChange: the data of a CONF_CHANGE entry. `context` is JSON (surface 16.2) or empty. */
+/** raftpb.ConfChange: data of a CONF_CHANGE entry; `context` is JSON (surface 16.2) or empty. */
 export interface ConfChange {
   id: bigint;
   type: number;

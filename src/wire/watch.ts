@@ -5,8 +5,9 @@
  * stand before the events (field 11) on the wire. So the events are encoded once (`encodeEvents`),
  * and each watcher gets a short prefix of its own in front of the shared bytes:
  *
- *   const events = marshal(encodeEvents, batch);               // once per batch
- *   encodeWatchResponseHead(writer, header, watchId, false);   // per watcher, then writer.raw(events)
+ *   const events = marshal(encodeEvents, batch);              // once per batch
+ *   encodeWatchResponseHead(writer, header, watchId, false);  // per watcher,
+ *   writer.raw(events);                                       // then the shared bytes
  */
 import { ByteReader, type ByteWriter, MalformedError, sizeOfUint } from "../base/index.ts";
 import {
