@@ -112,8 +112,12 @@ export function etcdctlStatus(path: string): EtcdStatus {
 }
 
 export function etcdctl(...args: string[]): string {
-  const env = { ...process.env, ETCDCTL_API: "3" };
-  return execFileSync(ETCDCTL, args, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync(ETCDCTL, args, {
+    env: { ...process.env, ETCDCTL_API: "3" },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    maxBuffer: 16 * 1024 * 1024,
+  });
 }
 
 export async function withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
