@@ -267,8 +267,11 @@ export class Side {
   }
 
   async #watchCreate(wanted: Part<m.WatchCreateRequest>): Promise<string> {
-    // etcd keeps the id of a watch that compaction ended.
-    const request = this.#ended.has(wanted.watchId ?? 0n) ? { ...wanted, watchId: 0n } : wanted;
+    // etcd keeps the id of a watch that compaction ended; one of its own choice is never met again.
+    const from = wanted.startRevision ?? 0n;
+    const isDoomed = from > 0n && from < this.compacted;
+    const isTaken = isDoomed || this.#ended.has(wanted.watchId ?? 0n);
+    const request = isTaken ? { ...wanted, watchId: 0n } : wanted;
     const settled = await this.settle();
     const before = this.#stream.received.length;
     let created: m.WatchResponse | undefined;
@@ -280,14 +283,13 @@ export class Side {
       },
     );
     if (created === undefined || created.canceled) return settled;
-    const from = request.startRevision ?? 0n;
     const now = created.header?.revision ?? 0n;
     const watch = { request, from: from === 0n ? now + 1n : from, isCancelled: false };
     this.#watches.set(created.watchId, watch);
     if (from > 0n && from <= now) this.#quietUntilMs = performance.now() + QUIET_MS;
     this.#eventCounts.set(created.watchId, 0);
     // Starting below what is compacted ends the watch at once (WA-06).
-    if (from > 0n && from < this.compacted) {
+    if (isDoomed) {
       const { watchId } = created;
       const isOver = (received: readonly m.WatchResponse[]): boolean =>
         received
