@@ -203,6 +203,10 @@ class LmdbBackend implements Backend {
     };
   }
 
+  storedRows(table: Table): number {
+    return (this.#database(table).getStats() as { entryCount: number }).entryCount;
+  }
+
   sizeBytes(): { total: number; inUse: number } {
     return { total: this.#size.total, inUse: this.#size.inUse };
   }

@@ -215,6 +215,10 @@ export class MemoryBackend implements Backend {
     };
   }
 
+  storedRows(table: Table): number {
+    return tableOf(this.medium.tables, table).keys.length;
+  }
+
   sizeBytes(): { total: number; inUse: number } {
     let bytes = 0;
     for (const table of this.medium.tables.values()) {

@@ -77,6 +77,8 @@ export interface Backend {
   commit(): Promise<void>;
   /** A consistent view of what is durable now; `commit()` first to see everything applied. */
   openReadView(): ReadView;
+  /** Rows of a table on the medium, as the medium itself counts them: the overlay is left out. */
+  storedRows(table: Table): number;
   /** Size of the store on disk, free pages included, and without them. */
   sizeBytes(): { total: number; inUse: number };
   /** Gives free pages back to the file system; reads and writes go on meanwhile. */

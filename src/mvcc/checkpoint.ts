@@ -100,7 +100,11 @@ export class CheckpointFile {
 
   /** The record of a tombstone is about to be deleted. */
   noteTombstoneDropped(main: number): void {
-    if (main <= this.revision) return;
+    if (this.revision !== -1 && main > this.revision) this.discard();
+  }
+
+  /** The valid file has turned out to be wrong. */
+  discard(): void {
     this.revision = -1;
     this.#file = undefined;
     this.#backend.delete("local", RECORD_KEY);

@@ -3,7 +3,7 @@ import type { Backend } from "../backend/index.ts";
 import type { Key } from "../base/index.ts";
 import { decodeKeyValue } from "../wire/index.ts";
 import type { Logger } from "../seam/index.ts";
-import { CheckpointFile, type CheckpointPlace } from "./checkpoint.ts";
+import { CheckpointFile, type CheckpointPlace, type LoadedIndex } from "./checkpoint.ts";
 import { Compaction } from "./compaction.ts";
 import { KeyIndex, LATEST } from "./key-index.ts";
 import { SLICE_ROWS } from "./limits.ts";
@@ -22,28 +22,43 @@ export interface OpenStoreOptions {
   readonly logger?: Logger;
 }
 
-/** Throws CorruptRecord when a record that must be read is damaged. */
+/** The medium holds more or fewer records than it counts: damage that no checksum can see. */
+export class RecordsMissing extends Error {
+  readonly found: number;
+  readonly wanted: number;
+
+  constructor(found: number, wanted: number) {
+    super(
+      `table "key": found ${found} records where the store counts ${wanted}; the store is damaged: ` +
+        "remove this member and add it again, or restore a snapshot",
+    );
+    this.name = "RecordsMissing";
+    this.found = found;
+    this.wanted = wanted;
+  }
+}
+
+interface Restored {
+  readonly index: KeyIndex;
+  readonly compaction: Compaction;
+  readonly lastRevision: number;
+  readonly recordsRead: number;
+}
+
+/** Throws CorruptRecord and RecordsMissing when the store is damaged. */
 export async function openStore(backend: Backend, options: OpenStoreOptions): Promise<MvccStore> {
-  const { yieldToLoop } = options;
-  const place = options.checkpoint;
+  const { yieldToLoop, checkpoint: place, logger } = options;
   const file = place === undefined ? undefined : new CheckpointFile(backend, place, yieldToLoop);
-  const loaded = file === undefined ? "no place for checkpoints" : await file.load();
-  const isLoaded = typeof loaded === "object";
-  const index = isLoaded ? loaded.index : new KeyIndex();
-  const compaction = new Compaction(backend, index);
-  compaction.restore();
-  const start = isLoaded ? loaded.revision : 0;
-  const { last, records } = await scanInto(index, backend, start, yieldToLoop);
-  // The file may know what compactions have deleted since.
-  if (isLoaded && !compaction.isRunning) await compaction.catchUp(yieldToLoop);
+  const { restored, reason } = await restore(backend, file, yieldToLoop);
   await file?.removeOthers();
+  const { index, compaction } = restored;
   if (options.onLease !== undefined) reportLeases(index, options.onLease);
-  options.logger?.info("restored the key index", {
-    "checkpoint-revision": isLoaded ? start : -1,
-    ...(isLoaded ? {} : { "no-checkpoint-because": loaded }),
-    "records-read": records,
+  logger?.info("restored the key index", {
+    "checkpoint-revision": file?.revision ?? -1,
+    ...(reason === undefined ? {} : { "no-checkpoint-because": reason }),
+    "records-read": restored.recordsRead,
     keys: index.liveKeys,
-    "last-revision": last,
+    "last-revision": restored.lastRevision,
     "compact-revision": compaction.revision,
   });
   return new MvccStore({
@@ -51,9 +66,54 @@ export async function openStore(backend: Backend, options: OpenStoreOptions): Pr
     index,
     compaction,
     checkpoint: file,
-    currentRevision: Math.max(1, last, compaction.revision),
+    currentRevision: Math.max(1, restored.lastRevision, compaction.revision),
     yieldToLoop,
   });
+}
+
+/** From the checkpoint if it is there and right; `reason` says why it was not used. */
+async function restore(
+  backend: Backend,
+  file: CheckpointFile | undefined,
+  yieldToLoop: () => Promise<void>,
+): Promise<{ restored: Restored; reason: string | undefined }> {
+  let reason = "no place for checkpoints";
+  if (file !== undefined) {
+    const loaded = await file.load();
+    if (typeof loaded === "string") reason = loaded;
+    else {
+      const restored = await readOn(backend, loaded, yieldToLoop);
+      if (restored.compaction.isRunning || countOf(restored) === backend.storedRows("key")) {
+        return { restored, reason: undefined };
+      }
+      reason = `it leads to ${countOf(restored)} records, the store counts another number`;
+      file.discard();
+    }
+  }
+  const empty = { index: new KeyIndex(), revision: 0 };
+  const restored = await readOn(backend, empty, yieldToLoop);
+  const wanted = backend.storedRows("key");
+  if (restored.recordsRead !== wanted) throw new RecordsMissing(restored.recordsRead, wanted);
+  return { restored, reason };
+}
+
+function countOf(restored: Restored): number {
+  return restored.index.keys + restored.index.oldRevisions;
+}
+
+/** Brings an index up to what the store holds. */
+async function readOn(
+  backend: Backend,
+  loaded: LoadedIndex,
+  yieldToLoop: () => Promise<void>,
+): Promise<Restored> {
+  const { index, revision } = loaded;
+  const compaction = new Compaction(backend, index);
+  compaction.restore();
+  const { last, records } = await scanInto(index, backend, revision, yieldToLoop);
+  // A checkpoint may know what compactions have deleted since.
+  if (revision > 0 && !compaction.isRunning) await compaction.catchUp(yieldToLoop);
+  return { index, compaction, lastRevision: last, recordsRead: records };
 }
 
 /** Indexes all revisions > `after`; `last` is the last one found, or `after`. */
