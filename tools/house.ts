@@ -78,3 +78,13 @@ export const UNTESTED: Readonly<Record<string, string>> = {
   "src/server/main.ts": "the process tests under test/ start it",
   "src/index.ts": "test/package.test.ts imports it from the installed package",
 };
+
+/** Rooms that are proven from outside their folder, each with the suite that goes through its door. */
+export const SUITES: Readonly<Record<string, string>> = {
+  // Its tests stand beside the code, and use it as others do.
+  host: "src/host/",
+  backend: "test/contract/",
+  member: "test/service/",
+  rpc: "test/service/",
+  gateway: "test/service/",
+};

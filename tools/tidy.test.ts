@@ -214,6 +214,22 @@ test("tidy: a file that no test of its room reaches → refused, unless it holds
   );
 });
 
+test("tidy: a suite under test/ proves its room through the front door, other rooms not", () => {
+  const found = messages(tested, {
+    "src/rpc/index.ts": 'export { f } from "./kv.ts";',
+    "src/rpc/kv.ts": "export function f() {}",
+    "src/rpc/alone.ts": "export function g() {}",
+    "src/wal/index.ts": 'export { w } from "./wal.ts";',
+    "src/wal/wal.ts": "export function w() {}",
+    "test/service/harness.ts": 'import { f } from "../../src/rpc/index.ts";',
+    "test/service/kv.test.ts": 'import "./harness.ts"; import "../../src/wal/index.ts";',
+  });
+  assert.deepEqual(
+    found.map((line) => line.split(" ")[0]),
+    ["src/rpc/alone.ts:1", "src/wal/wal.ts:1"],
+  );
+});
+
 test("tidy: words in literals and comments are no imports, types make no ring", () => {
   const { imports } = parseSource(
     "src/a/a.ts",

@@ -14,6 +14,7 @@ import {
   LARGE_FILES,
   LINE_COLUMNS_MAX,
   ROOMS,
+  SUITES,
   UNTESTED,
 } from "./house.ts";
 import { lineAt, parseSource, resolveImport } from "./source.ts";
@@ -305,28 +306,31 @@ export const dead: Rule = (tree) => {
 const HAS_CODE =
   /^\s*(?:export\s+)?(?:(?:async\s+)?function|(?:abstract\s+)?class|const\s+\w+[^=\n]*=\s*(?:async\s*)?\([^)]*\)[^=;]*=>)/m;
 
-/** Files of a room that its own tests reach, without passing through the front door. */
+/** Files of a room that its own tests reach past the front door, or its suite through it. */
 function reachedByTests(tree: Tree): Set<string> {
   const reached = new Set<string>();
-  const visit = (from: SourceFile, folder: string): void => {
+  const visit = (from: SourceFile, mayEnter: (target: string) => boolean): void => {
     for (const { specifier } of from.imports) {
       if (!specifier.startsWith(".")) continue;
       const target = resolveImport(from.path, specifier);
       const file = tree.files.get(target);
-      if (file === undefined || reached.has(target) || target.endsWith("/index.ts")) continue;
-      if (!target.startsWith(folder)) continue;
+      if (file === undefined || reached.has(target) || !mayEnter(target)) continue;
       reached.add(target);
-      visit(file, folder);
+      visit(file, mayEnter);
     }
   };
   for (const file of tree.files.values()) {
-    if (!file.path.startsWith("src/") || !file.path.endsWith(".test.ts")) continue;
-    visit(file, file.path.slice(0, file.path.lastIndexOf("/") + 1));
+    if (!file.path.endsWith(".test.ts")) continue;
+    const folder = file.path.slice(0, file.path.lastIndexOf("/") + 1);
+    visit(file, (target) => {
+      if (folder === SUITES[roomOf(target)]) return true;
+      return target.startsWith(folder) && !target.endsWith("/index.ts");
+    });
   }
   return reached;
 }
 
-/** Every file that does something is reached from a test in its folder. */
+/** Every file that does something is reached from a test in its folder, or from its room's suite. */
 export const tested: Rule = (tree) => {
   const reached = reachedByTests(tree);
   return productFiles(tree)
