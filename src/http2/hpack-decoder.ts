@@ -12,7 +12,7 @@ import { huffmanDecode } from "./huffman.ts";
 import { CACHED_BLOCK_BYTES_MAX, CACHED_BLOCKS, HEADER_TABLE_BYTES } from "./limits.ts";
 
 interface CachedBlock {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly generation: number;
   readonly block: HeaderBlock;
 }
@@ -33,6 +33,8 @@ export class HpackDecoder {
   /** Moves with every change of the table. */
   #generation = 0;
   readonly #cache: (CachedBlock | undefined)[] = new Array(CACHED_BLOCKS).fill(undefined);
+  /** Hash of what last missed in each slot: a block is worth keeping from its second time on. */
+  readonly #missed = new Int32Array(CACHED_BLOCKS);
   /** Read position of the block being decoded. */
   #at = 0;
 
@@ -50,7 +52,7 @@ export class HpackDecoder {
    *
    * Errors: ConnectionError COMPRESSION_ERROR; the connection cannot go on after it.
    */
-  decode(bytes: Uint8Array, lo: number, hi: number): HeaderBlock {
+  decode(bytes: Buffer, lo: number, hi: number): HeaderBlock {
     const length = hi - lo;
     if (length > CACHED_BLOCK_BYTES_MAX) return this.#decode(bytes, lo, hi);
     let hash = length;
@@ -66,13 +68,15 @@ export class HpackDecoder {
     }
     const generation = this.#generation;
     const block = this.#decode(bytes, lo, hi);
-    if (generation === this.#generation) {
-      this.#cache[slot] = { bytes: bytes.slice(lo, hi), generation, block };
+    if (generation !== this.#generation) return block;
+    if (this.#missed[slot] === hash) {
+      this.#cache[slot] = { bytes: Buffer.from(bytes.subarray(lo, hi)), generation, block };
     }
+    this.#missed[slot] = hash;
     return block;
   }
 
-  #decode(bytes: Uint8Array, lo: number, hi: number): HeaderBlock {
+  #decode(bytes: Buffer, lo: number, hi: number): HeaderBlock {
     const fields: HeaderField[] = [];
     let listBytes = 0;
     this.#at = lo;
@@ -105,13 +109,13 @@ export class HpackDecoder {
     return this.#table[(this.#newest + position) % TABLE_ENTRIES_MAX] as HeaderField;
   }
 
-  #literal(bytes: Uint8Array, hi: number, prefixBits: number): HeaderField {
+  #literal(bytes: Buffer, hi: number, prefixBits: number): HeaderField {
     const index = this.#integer(bytes, hi, prefixBits);
     const name = index === 0 ? this.#string(bytes, hi) : this.#field(index).name;
     return new HeaderField(name, this.#string(bytes, hi));
   }
 
-  #integer(bytes: Uint8Array, hi: number, prefixBits: number): number {
+  #integer(bytes: Buffer, hi: number, prefixBits: number): number {
     const mask = (1 << prefixBits) - 1;
     let value = (bytes[this.#at] as number) & mask;
     this.#at += 1;
@@ -126,7 +130,7 @@ export class HpackDecoder {
     }
   }
 
-  #string(bytes: Uint8Array, hi: number): string {
+  #string(bytes: Buffer, hi: number): string {
     if (this.#at >= hi) throw compressionError("a header block ends before a string");
     const isHuffman = (bytes[this.#at] as number) >= 0x80;
     const length = this.#integer(bytes, hi, 7);
@@ -134,7 +138,7 @@ export class HpackDecoder {
     if (length > hi - lo) throw compressionError("a header block ends inside a string");
     this.#at = lo + length;
     if (isHuffman) return huffmanDecode(bytes, lo, lo + length);
-    return Buffer.from(bytes.buffer, bytes.byteOffset + lo, length).latin1Slice();
+    return bytes.latin1Slice(lo, lo + length);
   }
 
   #insert(field: HeaderField): void {

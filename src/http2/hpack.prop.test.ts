@@ -58,7 +58,7 @@ test("hpack: any run of prepared and single lists, with the table resized → de
             bytes =
               rest.length > 0 ? encoder.encodeWith(headers, rest) : encoder.encodePrepared(headers);
           }
-          const { fields } = decoder.decode(bytes, 0, bytes.length);
+          const { fields } = decoder.decode(Buffer.from(bytes), 0, bytes.length);
           assert.deepEqual(
             fields.flatMap((field) => [field.name, field.value]),
             [...sent],
