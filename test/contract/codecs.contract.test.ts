@@ -107,7 +107,7 @@ function byHand(row: Row, bytes: Buffer): Verdict {
 
 function byReference(row: Row, bytes: Buffer): Verdict {
   try {
-    return { refused: false, value: row.from(referenceDecode(row.schema, bytes)) };
+    return { refused: false, value: row.from(referenceDecode(row.schema, bytes, row.omits)) };
   } catch (error) {
     if (!(error instanceof ReferenceRefusal || error instanceof MalformedError)) throw error;
     return { refused: true };

@@ -13,6 +13,10 @@ export class ReferenceRefusal extends Error {}
 
 export type Decoded = Record<string, unknown>;
 
+/** Fields of the message itself that count as unknown although the schema has them. */
+export type Omits = (fieldNumber: number) => boolean;
+const nothing: Omits = () => false;
+
 interface Cursor {
   readonly bytes: Buffer;
   pos: number;
@@ -140,18 +144,18 @@ function readField(cursor: Cursor, message: Decoded, field: DescField, wire: num
   return true;
 }
 
-function read(cursor: Cursor, schema: DescMessage, message: Decoded): void {
+function read(cursor: Cursor, schema: DescMessage, message: Decoded, omits = nothing): void {
   while (cursor.pos < cursor.end) {
     const { field: number, wire } = tagOf(cursor);
     const field = schema.fields.find((candidate) => candidate.number === number);
-    if (field === undefined || !readField(cursor, message, field, wire)) {
+    if (field === undefined || omits(number) || !readField(cursor, message, field, wire)) {
       skip(cursor, number, wire);
     }
   }
 }
 
-export function referenceDecode(schema: DescMessage, bytes: Buffer): Decoded {
+export function referenceDecode(schema: DescMessage, bytes: Buffer, omits = nothing): Decoded {
   const message = empty(schema);
-  read({ bytes, pos: 0, end: bytes.length }, schema, message);
+  read({ bytes, pos: 0, end: bytes.length }, schema, message, omits);
   return message;
 }
