@@ -17,6 +17,7 @@ import {
   sizeFieldBytes,
 } from "./fields.ts";
 import { encodeHeaderField, readHeaderRevision } from "./header.ts";
+import { decodeKeyValue } from "./key-value.ts";
 import type {
   CompactionRequest,
   DeleteRangeRequest,
@@ -324,5 +325,8 @@ export function encodePairField(
 
 /** A singular message that is sent twice is merged; of encoded messages that is their sequence. */
 export function mergePair(before: EncodedKeyValue | undefined, next: Buffer): EncodedKeyValue {
-  return before === undefined ? next : Buffer.concat([before, next]);
+  if (before === undefined) return next;
+  // Each has to be whole by itself: the start of one must not complete the end of the other.
+  decodeKeyValue(before);
+  return Buffer.concat([before, next]);
 }
