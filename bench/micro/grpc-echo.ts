@@ -1,7 +1,7 @@
 /**
  * A null gRPC server and a generator in a process of its own: requests per second, and the CPU that
- * each side spent per request. `node bench/micro/grpc-echo.ts [seconds] [connections] [in flight each]
- * [message bytes]`.
+ * each side spent per request. `node bench/micro/grpc-echo.ts [seconds] [connections] [in flight
+ * each] [message bytes]`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

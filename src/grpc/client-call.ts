@@ -34,8 +34,8 @@ export interface ClientHost {
 }
 
 /**
- * A call under way. Events are set right after `stream` returned it; none comes before. A unary call
- * tells its end by the callback that was given with it.
+ * A call under way. Events are set right after `stream` returned it; none comes before. A unary
+ * call tells its end by the callback that was given with it.
  */
 export class ClientCall {
   /** The response's header fields have come. */

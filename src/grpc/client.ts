@@ -1,4 +1,7 @@
-/** A gRPC client on connections that were opened for it. No resolving, balancing or retry: see client/. */
+/**
+ * A gRPC client on connections that were opened for it. No resolving, balancing or retry: see
+ * client/.
+ */
 import { Code } from "../errors/index.ts";
 import {
   type HeaderBlock,
@@ -146,8 +149,8 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
   }
 
   /**
-   * A unary call. `message` is copied before this returns. `onDone` is called once, maybe before this
-   * returns when the connection is closed.
+   * A unary call. `message` is copied before this returns. `onDone` is called once, maybe before
+   * this returns when the connection is closed.
    */
   unary(
     path: string,

@@ -14,13 +14,17 @@ export class FlushQueue {
     this.#timers = timers;
   }
 
-  /** `flushable.flush()` will be called at the end of this turn. Once a turn, by its owner's care. */
+  /**
+   * `flushable.flush()` will be called at the end of this turn. Once a turn, by its owner's care.
+   */
   add(flushable: Flushable): void {
     if (this.#waiting.length === 0) this.#timers.soon(this.#run);
     this.#waiting.push(flushable);
   }
 
-  /** For who knows that its batch is complete: the same, without waiting for the end of the turn. */
+  /**
+   * For who knows that its batch is complete: the same, without waiting for the end of the turn.
+   */
   flushNow(): void {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;

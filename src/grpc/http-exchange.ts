@@ -1,4 +1,6 @@
-/** A plain HTTP request over HTTP/2 (FR-11): /health, /version, /metrics, the JSON gateway. Not hot. */
+/**
+ * A plain HTTP request over HTTP/2 (FR-11): /health, /version, /metrics, the JSON gateway. Not hot.
+ */
 import type { HeaderBlock, Http2Connection, Stream } from "../http2/index.ts";
 import type { HttpHandler, HttpRequest, HttpResponse, Logger, PeerInfo } from "../seam/index.ts";
 import type { Exchange } from "./exchange.ts";

@@ -39,8 +39,8 @@ export class Keepalive {
   }
 
   /**
-   * A PING of the client has come. `hasSent`: we sent it headers or data since the one before, so it
-   * has a reason to measure. False: it does this too often.
+   * A PING of the client has come. `hasSent`: we sent it headers or data since the one before, so
+   * it has a reason to measure. False: it does this too often.
    */
   allowsPing(nowMs: number, streamCount: number, hasSent: boolean): boolean {
     const sinceMs = nowMs - this.#lastPingMs;

@@ -2,13 +2,16 @@
  * Messages out of the bytes of a stream: each has a compression flag, a length and its bytes, and
  * lies across DATA frames and socket chunks in any way.
  *
- * A message that lies whole in a chunk is a view of it. One that does not is assembled in memory that
- * grows with what has really come, so that announcing a large message costs the announcer its bytes.
+ * A message that lies whole in a chunk is a view of it. One that does not is assembled in memory
+ * that grows with what has really come, so that announcing a large message costs the announcer its
+ * bytes.
  */
 import { Code } from "../errors/index.ts";
 import { KEPT_CHUNK_RATIO, MESSAGE_PREFIX_BYTES, MESSAGE_START_BYTES } from "./limits.ts";
 
-/** Memory for parts of messages and for messages not yet taken, shared by a connection's streams. */
+/**
+ * Memory for parts of messages and for messages not yet taken, shared by a connection's streams.
+ */
 export class BufferBudget {
   readonly #bytesMax: number;
   #bytes = 0;
@@ -111,7 +114,8 @@ export class MessageReader {
     this.#prefixLength = 0;
     if (this.fault !== undefined) return false;
     if (length > this.#messageBytesMax) {
-      const text = `grpc: received message larger than max (${length} vs. ${this.#messageBytesMax})`;
+      const max = this.#messageBytesMax;
+      const text = `grpc: received message larger than max (${length} vs. ${max})`;
       this.fault = { code: Code.RESOURCE_EXHAUSTED, message: text };
       return false;
     }

@@ -1,4 +1,7 @@
-/** Binary metadata: names that end in `-bin` carry base64, with or without padding (gRPC over HTTP/2). */
+/**
+ * Binary metadata: names that end in `-bin` carry base64, with or without padding (gRPC over
+ * HTTP/2).
+ */
 
 export function decodeBinary(text: string): Buffer {
   return Buffer.from(text, "base64");

@@ -1,4 +1,6 @@
-/** What a client needs of a response's header block or trailers, worked out once per distinct block. */
+/**
+ * What a client needs of a response's header block or trailers, worked out once per distinct block.
+ */
 import { Code } from "../errors/index.ts";
 import type { HeaderBlock } from "../http2/index.ts";
 import { codeOfHttpStatus, decodeStatusMessage } from "./status.ts";

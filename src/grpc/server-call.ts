@@ -368,7 +368,8 @@ export class Call implements Exchange, ServerStream {
   expire(): void {
     if (this.#isDone) return;
     if (this.#stream.queuedBytes > 0 || this.#pieceBytesLeft > 0) {
-      // The client has not taken what came before the status, so it would not get the status either.
+      // The client has not taken what came before the status, so it would not get the status
+      // either.
       this.#done(Code.DEADLINE_EXCEEDED);
       this.#host.http2.resetStream(this.#stream, ErrorCode.CANCEL);
     } else {

@@ -31,7 +31,10 @@ export interface ServerCall {
   /** Ends the call with a status other than OK, at any time. */
   fail(code: Code, message: string): void;
 
-  /** Streaming: one message, copied. False = more than the window's worth is waiting: wait for `onDrain`. */
+  /**
+   * Streaming: one message, copied. False = more than the window's worth is waiting: wait for
+   * `onDrain`.
+   */
   send(message: Uint8Array): boolean;
   /**
    * One message of known length in pieces, so that a large one is never held whole: after
@@ -47,7 +50,9 @@ export interface ServerCall {
 
 /** Events of a streaming call, each optional; set by the handler before it returns. */
 export interface ServerStream extends ServerCall {
-  /** `message` belongs to the receiver. While `pauseMessages` holds, the client is not given window. */
+  /**
+   * `message` belongs to the receiver. While `pauseMessages` holds, the client is not given window.
+   */
   onMessage: ((message: Buffer) => void) | undefined;
   onHalfClose: (() => void) | undefined;
   onDrain: (() => void) | undefined;
@@ -58,7 +63,10 @@ export interface ServerStream extends ServerCall {
 }
 
 export type Method =
-  /** `call.onDrain`/`onCancel` may be set too (a large answer in pieces). `request` belongs to the handler. */
+  /**
+   * `call.onDrain`/`onCancel` may be set too (a large answer in pieces). `request` belongs to the
+   * handler.
+   */
   | { readonly kind: "unary"; readonly handle: (call: ServerStream, request: Buffer) => void }
   /** Server, client and bidirectional streaming: the messages come by `onMessage`. */
   | {

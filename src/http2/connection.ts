@@ -7,7 +7,8 @@
  * and nothing else.
  *
  * Leaf logic stands in hpack-*.ts (header blocks), output.ts (bytes out), flood-guard.ts (abuse)
- * and frame.ts (layout). Limits: limits.ts. Server push, priorities and CONNECT tunnels are left out.
+ * and frame.ts (layout). Limits: limits.ts. Server push, priorities and CONNECT tunnels are left
+ * out.
  *
  * Invariant: each stream in `#streams` has `isClosed` false; all others have it true.
  * Invariant: `#queuedBytes` is the sum of the streams' `queuedBytes`.
@@ -47,7 +48,9 @@ import { Stream } from "./stream.ts";
 
 /** What the owner of a connection is told, from inside `receive`, `takeOutput` and `tick`. */
 export interface Http2Events<C> {
-  /** A request, a response or trailers; a 1xx response is not told. `block` is shared and immutable. */
+  /**
+   * A request, a response or trailers; a 1xx response is not told. `block` is shared and immutable.
+   */
   onHeaders(stream: Stream<C>, block: HeaderBlock, endStream: boolean): void;
   /** `chunk[lo, hi)` may be kept and is never written to again; it may be empty at the end. */
   onData(stream: Stream<C>, chunk: Buffer, lo: number, hi: number, endStream: boolean): void;
@@ -111,12 +114,17 @@ export class Http2Connection<C> {
   /** An incomplete frame that is not DATA, or less than a frame header. */
   #held = Buffer.alloc(0);
   #heldLength = 0;
-  /** Header block under way: its stream (0: none), flags of its HEADERS, and what has come of it. */
+  /**
+   * Header block under way: its stream (0: none), flags of its HEADERS, and what has come of it.
+   */
   #blockStreamId = 0;
   #blockFlags = 0;
   #blockParts: Buffer[] = [];
   #blockBytes = 0;
-  /** A DATA frame under way: bytes left of its payload with padding, of which padding (-1: not yet known). */
+  /**
+   * A DATA frame under way: bytes left of its payload with padding, of which padding (-1: not yet
+   * known).
+   */
   #dataLeft = 0;
   #dataPadding = 0;
   #dataStream: Stream<C> | undefined = undefined;
@@ -167,7 +175,9 @@ export class Http2Connection<C> {
     return this.#queuedBytes;
   }
 
-  /** Whether `openStream` may be called: not before the peer's settings say how many there may be. */
+  /**
+   * Whether `openStream` may be called: not before the peer's settings say how many there may be.
+   */
   get canOpenStream(): boolean {
     return (
       this.#settingsReceived &&
@@ -214,7 +224,9 @@ export class Http2Connection<C> {
 
   // ---- bytes in ----
 
-  /** `chunk` is given away. Errors of the peer end in `onReset` or `onClose`; never throws for them. */
+  /**
+   * `chunk` is given away. Errors of the peer end in `onReset` or `onClose`; never throws for them.
+   */
   receive(chunk: Buffer, nowMs: number): void {
     if (this.isClosed) return;
     this.nowMs = nowMs;
@@ -440,7 +452,9 @@ export class Http2Connection<C> {
     else if (!stream.isClosed && !stream.isPaused) this.#returnStreamWindow(stream);
   }
 
-  /** Before the owner is told, so that a client can use the stream's place from inside the event. */
+  /**
+   * Before the owner is told, so that a client can use the stream's place from inside the event.
+   */
   #endRemote(stream: Stream<C>): void {
     stream.remoteEnded = true;
     if (!stream.localEnded) return;
@@ -593,7 +607,8 @@ export class Http2Connection<C> {
   #strayHeaders(id: number): void {
     if (this.#isIdle(id)) throw protocolError("HEADERS on an idle stream");
     this.#guard.overhead();
-    // Late trailers on a stream that was reset here are expected; a client may have cancelled anything.
+    // Late trailers on a stream that was reset here are expected; a client may have cancelled
+    // anything.
     if (!this.#isServer || this.#resetIds.includes(id)) return;
     throw new ConnectionError(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream");
   }
@@ -863,8 +878,9 @@ export class Http2Connection<C> {
   }
 
   /**
-   * Sends `bytes`, now as far as the windows allow and later the rest. `bytes` is given away, or with
-   * `isBorrowed` only lent until this returns. False: enough is waiting on this stream, `onDrain` will come.
+   * Sends `bytes`, now as far as the windows allow and later the rest. `bytes` is given away, or
+   * with `isBorrowed` only lent until this returns. False: enough is waiting on this stream,
+   * `onDrain` will come.
    */
   sendData(stream: Stream<C>, bytes: Buffer, endStream: boolean, isBorrowed = false): boolean {
     if (stream.isClosed) return true;
@@ -1174,7 +1190,9 @@ export class Http2Connection<C> {
     writeUint32(this.output.buffer, at, value);
   }
 
-  /** Header of a frame with room for its payload; returns the payload's offset in `output.buffer`. */
+  /**
+   * Header of a frame with room for its payload; returns the payload's offset in `output.buffer`.
+   */
   #frame(length: number, typeAndFlags: number, id: number): number {
     const at = this.#reserveRaw(FRAME_HEADER_BYTES + length);
     writeFrameHeader(this.output.buffer, at, length, typeAndFlags, id);

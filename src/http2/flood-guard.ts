@@ -1,7 +1,8 @@
 /**
  * Two leaky buckets against peers that make work without use: frames that carry neither a request
  * nor data (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, frames on closed streams ...), and
- * streams that are opened only to be reset (CVE-2023-44487) or broken so that we reset them (CVE-2025-8671).
+ * streams that are opened only to be reset (CVE-2023-44487) or broken so that we reset them
+ * (CVE-2025-8671).
  */
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 import type { Http2Limits } from "./limits.ts";

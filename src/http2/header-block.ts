@@ -2,8 +2,9 @@
  * Header fields and lists as they come out of HPACK.
  *
  * Fields live in the decoder's tables and are shared by every block that refers to them, and whole
- * blocks are shared by every stream whose block had the same bytes. So all of it is immutable, but for two
- * slots in which the layer above keeps what it derived: `HeaderField.tag` and `HeaderBlock.context`.
+ * blocks are shared by every stream whose block had the same bytes. So all of it is immutable, but
+ * for two slots in which the layer above keeps what it derived: `HeaderField.tag` and
+ * `HeaderBlock.context`.
  */
 
 /** What a field's name means to HTTP/2. Pseudo-header fields come before all others. */
@@ -144,7 +145,8 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 
 // RFC 9110 5.6.2 "token", without upper case.
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are refused by RFC 9113 8.2.1.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are refused by RFC 9113
+// 8.2.1.
 const BAD_VALUE = /[\0\r\n]|^[\t ]|[\t ]$/;
 
 function kindOf(name: string, value: string): number {

@@ -3,7 +3,8 @@
  *
  * A gRPC client repeats the same few header blocks, and after the first of each kind all of a block
  * is indexes. A block that left the dynamic table alone is therefore remembered by its bytes; the
- * memory is void as soon as the table changes. A hit costs one hash over some ten bytes and makes nothing.
+ * memory is void as soon as the table changes. A hit costs one hash over some ten bytes and makes
+ * nothing.
  */
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 import { HeaderBlock, HeaderField } from "./header-block.ts";

@@ -2,9 +2,9 @@
  * HPACK encoding (RFC 7541) of one direction of one connection.
  *
  * The dynamic table is filled once and never evicted from: a field that asks to be indexed enters
- * while there is room, and after that its index grows only by younger entries. A list of fields that
- * is sent again and again (`PreparedHeaders`) is thus a handful of constant bytes, until the table
- * changes once more. When the peer shrinks the table it is emptied and filled anew.
+ * while there is room, and after that its index grows only by younger entries. A list of fields
+ * that is sent again and again (`PreparedHeaders`) is thus a handful of constant bytes, until the
+ * table changes once more. When the peer shrinks the table it is emptied and filled anew.
  */
 import { staticFieldIndex, staticNameIndex, STATIC_TABLE } from "./hpack-static.ts";
 import { huffmanEncode, huffmanLength } from "./huffman.ts";
@@ -63,7 +63,10 @@ export class HpackEncoder {
     return block;
   }
 
-  /** The block for fields used once: nothing enters the table. Borrowed until the next call of any encoder. */
+  /**
+   * The block for fields used once: nothing enters the table. Borrowed until the next call of any
+   * encoder.
+   */
   encode(list: HeaderList): Uint8Array {
     return this.#encode(list, false);
   }

@@ -21,7 +21,10 @@ export interface Http2Limits {
   readonly queuedBytesMax: number;
   /** Bytes waiting on all streams at which new streams of the peer get REFUSED_STREAM. */
   readonly queuedBytesRefuse: number;
-  /** Frames that carry no request and no data (PING, SETTINGS, empty DATA ...) in excess of useful ones. */
+  /**
+   * Frames that carry no request and no data (PING, SETTINGS, empty DATA ...) in excess of useful
+   * ones.
+   */
   readonly overheadFramesMax: number;
   /** How many of those are forgiven each second. */
   readonly overheadFramesPerSecond: number;
@@ -47,11 +50,18 @@ export const HTTP2_LIMITS_DEFAULT: Http2Limits = {
   rapidResetsPerSecond: 100,
 };
 
-/** A stream reset by the peer within this time, with nothing sent on it, counts as a rapid reset. */
+/**
+ * A stream reset by the peer within this time, with nothing sent on it, counts as a rapid reset.
+ */
 export const RAPID_RESET_MS = 1_000;
-/** Largest frame payload taken, RFC 9113's least (SETTINGS_MAX_FRAME_SIZE). Beyond: FRAME_SIZE_ERROR. */
+/**
+ * Largest frame payload taken, RFC 9113's least (SETTINGS_MAX_FRAME_SIZE). Beyond:
+ * FRAME_SIZE_ERROR.
+ */
 export const FRAME_BYTES_MAX = 16_384;
-/** HPACK dynamic table of either side, RFC 7541's default. A larger wish of the peer is not used. */
+/**
+ * HPACK dynamic table of either side, RFC 7541's default. A larger wish of the peer is not used.
+ */
 export const HEADER_TABLE_BYTES = 4_096;
 /** Header blocks up to this length are remembered whole by the decoder. */
 export const CACHED_BLOCK_BYTES_MAX = 64;

@@ -1,6 +1,7 @@
 /**
  * Bytes on their way to the socket. Frames are appended all through a turn of the event loop; the
- * driver takes them once. Bytes that were taken are never written to again, so they can be given away.
+ * driver takes them once. Bytes that were taken are never written to again, so they can be given
+ * away.
  */
 import { OUTPUT_CHUNK_BYTES_MAX, OUTPUT_CHUNK_BYTES_MIN } from "./limits.ts";
 

@@ -67,7 +67,9 @@ export class PairedConnection implements Connection {
     return bytes;
   }
 
-  /** Hands what waits here to the other end, whole or in pieces; says whether there was anything. */
+  /**
+   * Hands what waits here to the other end, whole or in pieces; says whether there was anything.
+   */
   deliver(pieceBytes = Number.POSITIVE_INFINITY): boolean {
     const { other } = this;
     if (other === undefined || other.isPaused || this.isClosed) return false;

@@ -1,4 +1,7 @@
-/** HTTP/2 frames as plain bytes, made and read without http2/, so that its tests do not prove it by itself. */
+/**
+ * HTTP/2 frames as plain bytes, made and read without http2/, so that its tests do not prove it by
+ * itself.
+ */
 
 export interface RawFrame {
   readonly type: number;

@@ -1,4 +1,6 @@
-/** A server of ours on a real port, and clients of ours, for tests against other implementations. */
+/**
+ * A server of ours on a real port, and clients of ours, for tests against other implementations.
+ */
 import type { TestContext } from "node:test";
 import {
   ClientGroup,
