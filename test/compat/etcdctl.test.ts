@@ -233,8 +233,8 @@ describe("etcdctl", { skip }, () => {
     await told(async (where) => {
       const text = await must(where, ["lease", "timetolive", "{0}", "--keys"]);
       return mask(where, text).replace(
-        /attached keys\((.*)\)/,
-        (_, keys: string) => `attached keys(${keys.split(" ").sort().join(" ")})`,
+        /attached keys\(\[(.*)\]\)/,
+        (_, keys: string) => `attached keys([${keys.split(" ").sort().join(" ")}])`,
       );
     });
     await both(["get", "l/1", "-w", "json"]);
