@@ -489,6 +489,45 @@ test("watch: a reader that is full holds up nobody else, and misses nothing", ()
   assert.equal(hub.stats.slowWatchers, 0);
 });
 
+test("watch: one that is far behind keeps neither new changes nor other history waiting", () => {
+  const { hub, sink, stream, put } = bench();
+  for (let at = 0; at < 5_000; at += 1) put("a", String(at));
+  stream.create(watchOf({ startRevision: 2 }));
+  const near = new WatchRecorder();
+  hub.openStream(near, 0).create(watchOf({ startRevision: 5_000 }));
+  const live = new WatchRecorder();
+  hub.openStream(live, 0).create(watchOf({ key: "b" }));
+  for (const recorder of [sink, near, live]) recorder.take();
+  let steps = 0;
+  for (; near.log.length === 0; steps += 1) hub.step(50);
+  assert.ok(steps < 10, `${steps} steps for history of two revisions`);
+  put("b", "new");
+  hub.step(50);
+  assert.deepEqual(texts(live.take()), ["0:5002 put b=new@5002"]);
+  const done = sink.take().flatMap((each) => (each.kind === "events" ? each.events : []));
+  assert.ok(done.length < 5_000, "the far one is still on its way");
+  while (hub.step(50));
+  const rest = sink.take().flatMap((each) => (each.kind === "events" ? each.events : []));
+  assert.equal(done.length + rest.length, 5_000);
+});
+
+test("watch: a flood of new changes leaves a share of each step to history", () => {
+  const { hub, sink, stream, put } = bench();
+  for (let at = 0; at < 300; at += 1) put("a", String(at));
+  const many = new WatchRecorder();
+  const crowd = hub.openStream(many, 0);
+  for (let at = 0; at < 200; at += 1) crowd.create(watchOf({ key: "b" }));
+  stream.create(watchOf({ startRevision: 2 }));
+  sink.take();
+  let steps = 0;
+  for (; hub.stats.slowWatchers > 0; steps += 1) {
+    put("b", String(steps));
+    hub.step(100);
+    assert.ok(steps < 100, "history starves");
+  }
+  assert.ok(hub.stats.pendingChanges > 0 || steps < 5);
+});
+
 test("watch: more changes than may wait are taken from the store instead", () => {
   const { hub, stream, put, settle } = bench();
   stream.create(watchOf({}));
