@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Prng } from "../base/index.ts";
 import {
   DIRECTORY,
+  METADATA,
+  entry,
   clock,
   entries,
   newLog,
@@ -41,7 +44,7 @@ test("resume: what a crash left behind the tail is wiped before anything is appe
   bytes.copy(behind);
   behind.fill(0xab, 1024, 3000);
   disk.place(path, behind);
-  const { wal: again } = await reopen(disk, { segmentBytes: 8192 });
+  const { wal: again } = await reopen(disk, { segmentBytes: 8192, zeroAheadBytes: 0 });
   const wiped = await disk.readFile(path);
   assert.ok(wiped.subarray(bytes.length).every((byte) => byte === 0));
   assert.equal(wiped.length, 8192);
@@ -56,6 +59,38 @@ test("resume: spare segments that were never begun → removed (WL-01)", async (
   const { wal: again } = await reopen(disk, { segmentBytes: 100_000_000 });
   assert.deepEqual(await disk.list(DIRECTORY), ["0000000000000000-0000000000000000.wal"]);
   await again.close();
+});
+
+test("create: a crash right after → the whole head of the log is there (WL-05)", async () => {
+  for (let seed = 0; seed < 20; seed += 1) {
+    const { disk } = await newLog({ segmentBytes: 8192, zeroAheadBytes: 0 });
+    disk.crash(new Prng(seed));
+    const { reader, entries: found } = await readAll(disk);
+    assert.deepEqual(found, []);
+    assert.deepEqual(reader.metadata, METADATA);
+  }
+});
+
+test("resume: the wiped rest of the segment stays wiped after a crash", async () => {
+  for (let seed = 0; seed < 20; seed += 1) {
+    const { disk, wal } = await newLog({ segmentBytes: 8192, zeroAheadBytes: 0 });
+    await wal.append(entries(1, 3), state(1));
+    await wal.close();
+    const { path, bytes } = await written(disk);
+    // A record of a batch of which an earlier sector did not arrive.
+    const behind = Buffer.alloc(8192);
+    bytes.copy(behind);
+    bytes.copy(behind, 1024, 64, 200);
+    disk.place(path, behind);
+    const { wal: again, reader } = await reopen(disk, { segmentBytes: 8192, zeroAheadBytes: 0 });
+    // A record that ends where the other begins: it would be read as the next one.
+    const room = 1024 - (reader.tail?.offset ?? 0);
+    await again.append([entry(3, Buffer.alloc(room - 30, 1))]);
+    const { bytes: full } = await written(disk);
+    assert.equal(full.length, 1024);
+    disk.crash(new Prng(seed));
+    assert.equal((await readAll(disk)).entries.length, 3);
+  }
 });
 
 test("resume: before everything was read → refused", async () => {

@@ -16,7 +16,7 @@ import { walExists } from "./segment.ts";
 import type { Wal } from "./wal.ts";
 
 const SEEDS = Number(process.env["PROP_RUNS"] ?? 60);
-const OPTIONS = { clock, segmentBytes: 24_000, zeroAheadBytes: 4096 };
+const SEGMENT_BYTES = 24_000;
 
 class World {
   readonly prng: Prng;
@@ -70,11 +70,13 @@ class World {
 
   async open(): Promise<Wal> {
     const disk = this.disk.session();
+    const zeroAheadBytes = this.prng.chance(0.5) ? 0 : 4096;
+    const options = { clock, segmentBytes: SEGMENT_BYTES, zeroAheadBytes };
     if (!(await walExists(disk, DIRECTORY))) {
       assert.equal(this.acknowledged, 0);
       await disk.makeDirectory("/member");
       await disk.syncDirectory("/");
-      return createWal(disk, DIRECTORY, METADATA, OPTIONS);
+      return createWal(disk, DIRECTORY, METADATA, options);
     }
     const { reader, entries } = await readAll(disk, this.store);
     const first = entries[0]?.index ?? this.store.index + 1;
@@ -85,7 +87,7 @@ class World {
       assert.ok(found, `entry ${entry.index} is none that was sent`);
     }
     this.sent = new Map(entries.map((entry) => [entry.index, [entry]]));
-    const wal = await resumeWal(reader, OPTIONS);
+    const wal = await resumeWal(reader, options);
     this.term = Math.max(this.term, reader.hardState.term) + 1;
     return wal;
   }

@@ -108,6 +108,19 @@ test("cut: a full segment → the next is named, chained, and starts with its he
   assert.equal(sizes.at(-1), SEGMENT_BYTES);
 });
 
+test("cut: a segment without entries yet → says who voted for whom (WL-05)", async () => {
+  const { disk, wal } = await newLog({ segmentBytes: SEGMENT_BYTES });
+  await wal.append([entry(1, Buffer.alloc(SEGMENT_BYTES))], state(0, 1));
+  wal.setCommit(state(1, 1));
+  await wal.close();
+  assert.equal(wal.segments.length, 2);
+  const { reader, entries: found } = await readAll(disk, { index: 1, term: 1 });
+  assert.deepEqual(found, []);
+  assert.deepEqual(reader.metadata, METADATA);
+  assert.equal(reader.hardState.vote, METADATA.nodeId);
+  assert.equal(reader.lastIndex, 1);
+});
+
 test("cut: appends while the segment changes → all in order in the new one", async () => {
   const { disk, wal } = await newLog({ segmentBytes: SEGMENT_BYTES });
   const promises = [];

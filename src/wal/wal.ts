@@ -314,12 +314,13 @@ export class Wal {
     this.metrics.fsyncSeconds.observe((this.#clock.monotonicMs() - startMs) / 1000);
   }
 
-  /** The old segment ends where its records end; the new one appears whole or not at all. */
+  /**
+   * The new segment appears whole or not at all. The old one ends with its records as it is: it is
+   * full because they reached its size, or beyond.
+   */
   async #beginSegment(segment: Segment, bytes: Buffer): Promise<void> {
     await this.#zeros.stop();
     const ended = this.#file;
-    await ended.truncate(this.#offset);
-    await ended.sync();
     const file = await (this.#spare ?? this.#makeSpare(segment.sequence));
     this.#spare = undefined;
     this.#file = file;
