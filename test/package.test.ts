@@ -18,7 +18,7 @@ const member = await startMember({
 const url: string = member.clientUrls[0] ?? "";
 const answer = await fetch(\`\${url}/health\`);
 console.log(answer.status, await answer.text());
-await member.stop();
+await member.close();
 `;
 
 const OPTIONS = {

@@ -59,7 +59,8 @@ function addressBytes(address: string): Buffer {
   return bytes;
 }
 
-function generalName(host: string): Buffer {
+function generalName(given: string): Buffer {
+  const host = given.replace(/^\[(.*)\]$/, "$1");
   if (isIP(host) !== 0) return der(CONTEXT_PRIMITIVE | IP_ADDRESS, addressBytes(host));
   return der(CONTEXT_PRIMITIVE | DNS_NAME, Buffer.from(host, "latin1"));
 }

@@ -1,0 +1,186 @@
+/**
+ * The program: reads its options, starts a member, and ends it at a signal. Whatever goes wrong is
+ * one line on stderr and exit code 1; a command line that cannot be read shows the usage and ends
+ * with 2.
+ */
+import { existsSync, readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { failureOf, type HostLogger, openLog } from "../host/index.ts";
+import type { Logger } from "../seam/index.ts";
+import { readCommandLine, readEnvironment, type Settings } from "./command-line.ts";
+import { ConfigError, UsageError } from "./config-error.ts";
+import type { ServerConfig } from "./config.ts";
+import { readConfigFile } from "./config-file.ts";
+import { helpText, USAGE, versionText } from "./help.ts";
+import { resolveConfig } from "./server-config.ts";
+import { type RunningMember, startMember } from "./start-member.ts";
+import { HOLDFAST_VERSION, MINOR_VERSION_DEFAULT, serverVersionOf } from "./versions.ts";
+
+/** From the first signal to the end, whatever hangs (FR-13). */
+const STOP_MS_MAX = 4_500;
+
+const STDOUT = 1;
+const STDERR = 2;
+
+interface Plan {
+  readonly config: ServerConfig;
+  readonly warnings: readonly string[];
+}
+
+/** Undefined when the command line only asked for a text, which has been printed. */
+function plan(parts: readonly string[]): Plan | undefined {
+  const { settings, isHelpWanted } = readCommandLine(parts);
+  if (isHelpWanted) return void print(STDOUT, helpText());
+  if (settings.get("version") === "true") {
+    const compat = settings.get("compat");
+    const minor = compat === undefined ? MINOR_VERSION_DEFAULT : Number(compat.slice(2));
+    return void print(STDOUT, versionText(minor));
+  }
+  const early: string[] = [];
+  const warn = (message: string, key: string): void => void early.push(`${message}: ${key}`);
+  const given = allSettings(settings, warn);
+  const isFounded = (dataDirectory: string): boolean =>
+    existsSync(join(dataDirectory, "member", "format"));
+  const { config, warnings } = resolveConfig(given, isFounded);
+  return { config, warnings: [...early, ...warnings] };
+}
+
+/** A file replaces flags and environment; else the two join. */
+function allSettings(settings: Settings, warn: (message: string, key: string) => void): Settings {
+  const path = settings.get("config-file") ?? process.env["ETCD_CONFIG_FILE"] ?? "";
+  if (path === "") {
+    readEnvironment(process.env, settings, warn);
+    return settings;
+  }
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`--config-file ${path} cannot be read: ${failureOf(error)}`);
+  }
+  const given = readConfigFile(path, text, warn);
+  const ignored = [...settings.keys()].filter(
+    (name) => name !== "config-file" && name !== "compat",
+  );
+  for (const name of ignored) warn("ignored because there is a configuration file", `--${name}`);
+  const compat = settings.get("compat");
+  if (compat !== undefined) given.set("compat", compat);
+  return given;
+}
+
+function print(descriptor: number, text: string): void {
+  try {
+    writeSync(descriptor, text);
+  } catch {
+    // Whoever was to read it is gone.
+  }
+}
+
+async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
+  logger.info("starting Holdfast", {
+    "holdfast-version": HOLDFAST_VERSION,
+    "etcd-version": serverVersionOf(config.minorVersion),
+    "node-version": process.version,
+    pid: process.pid,
+    name: config.name,
+    "data-dir": config.dataDirectory,
+    "listen-client-urls": config.listenClientUrls,
+  });
+  const member = await startMember(config, logger);
+  if (process.stdout.isTTY) print(STDOUT, firstSteps(config, member));
+  handleSignals(member, logger);
+  const failure = await member.failed;
+  await giveUp(logger, "the member cannot go on", failure);
+}
+
+function handleSignals(member: RunningMember, logger: HostLogger): void {
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) process.exit(128 + (signal === "SIGINT" ? 2 : 15));
+    isStopping = true;
+    logger.info("received signal; shutting down", { signal });
+    setTimeout(() => process.exit(0), STOP_MS_MAX);
+    void member
+      .close()
+      .then(() => logger.info("closed Holdfast member"))
+      .catch((error: Error) => logger.error("closing failed", { error: error.message }))
+      .then(() => logger.flush())
+      .finally(() => process.exit(0));
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+/** The last lines: the log's own, and one for people who do not read JSON. */
+async function giveUp(logger: HostLogger, what: string, error: unknown): Promise<never> {
+  const reason = error instanceof Error ? error.message : String(error);
+  const isExpected = error instanceof Error && EXPECTED.has(error.name);
+  logger.error(what, { error: reason, ...(isExpected ? {} : { stack: (error as Error).stack }) });
+  await logger.flush();
+  print(STDERR, `holdfast: ${reason.replaceAll("\n", " ")}\n`);
+  process.exit(1);
+}
+
+/** Errors whose message says all that an operator needs. */
+const EXPECTED: ReadonlySet<string> = new Set(["HostError", "ConfigError", "DataDirectoryError"]);
+
+function firstSteps(config: ServerConfig, member: RunningMember): string {
+  const url = member.clientUrls[0] ?? "";
+  const port = /:(\d+)\/?$/.exec(url)?.[1];
+  const isDefault = port === "2379" && url.startsWith("http://");
+  const endpoint = isDefault ? "" : ` --endpoints=${url}`;
+  return `
+Holdfast ${HOLDFAST_VERSION} is ready.
+
+  clients  ${member.clientUrls.join(", ")}
+  data     ${config.dataDirectory}
+
+Try:
+
+  etcdctl${endpoint} put greeting hello
+  etcdctl${endpoint} get greeting
+  etcdctl${endpoint} watch greeting
+  curl ${url}/health
+
+Ctrl-C stops it; the data stays.
+
+`;
+}
+
+function warnAll(logger: Logger, warnings: readonly string[]): void {
+  for (const warning of warnings) logger.warn(warning);
+}
+
+async function main(): Promise<void> {
+  let planned: Plan | undefined;
+  try {
+    planned = plan(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error instanceof ConfigError)) throw error;
+    const usage = error instanceof UsageError ? `\n${USAGE}` : "";
+    print(STDERR, `holdfast: ${error.message}\n${usage}`);
+    process.exit(error instanceof UsageError ? 2 : 1);
+  }
+  if (planned === undefined) return;
+  const { config, warnings } = planned;
+  let logger: HostLogger;
+  try {
+    logger = openLog({
+      level: config.logLevel,
+      format: config.logFormat,
+      outputs: config.logOutputs,
+    });
+  } catch (error) {
+    print(STDERR, `holdfast: --log-outputs cannot be opened: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
+  warnAll(logger, warnings);
+  process.on("uncaughtException", (error) => void giveUp(logger, "a bug ended the process", error));
+  try {
+    await run(config, logger);
+  } catch (error) {
+    await giveUp(logger, "the member could not be started", error);
+  }
+}
+
+await main();

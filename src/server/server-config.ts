@@ -1,0 +1,422 @@
+/** From texts to one checked, typed configuration. Messages follow etcd's where it has one. */
+import { LOG_LEVELS, parseListenUrl, type TlsOptions } from "../host/index.ts";
+import type { Retention } from "../member/index.ts";
+import type { LogLevel } from "../seam/index.ts";
+import type { Settings } from "./command-line.ts";
+import type { ServerConfig } from "./config.ts";
+import { ConfigError, UsageError } from "./config-error.ts";
+import { FEATURE_GATES, FLAG_BY_NAME, type Flag, GATE_BY_EXPERIMENTAL } from "./flag-table.ts";
+import { readBool, readDurationMs, readInteger, readList } from "./flag-value.ts";
+import { MINOR_VERSION_DEFAULT, MINOR_VERSIONS } from "./versions.ts";
+
+export interface Resolved {
+  readonly config: ServerConfig;
+  /** To be logged once there is a log. */
+  readonly warnings: readonly string[];
+}
+
+const ELECTION_MS_MAX = 50_000;
+const REQUEST_BYTES_WARNED = 10 * 1024 * 1024;
+
+/**
+ * `isFounded` tells whether a data directory holds a member already: what describes a new cluster
+ * does not matter then, as in etcd. Throws ConfigError or UsageError.
+ */
+export function resolveConfig(
+  given: Settings,
+  isFounded: (dataDirectory: string) => boolean,
+): Resolved {
+  const warnings: string[] = [];
+  const minorVersion = minorVersionOf(given.get("compat"));
+  const settings = new Options(accepted(given, minorVersion, warnings));
+  const name = settings.text("name");
+  const dataDirectory = settings.given("data-dir") ?? `${name}.etcd`;
+  const urls = urlsOf(settings);
+  const config: ServerConfig = {
+    name,
+    dataDirectory,
+    walDirectory: settings.given("wal-dir"),
+    ...urls,
+    ...clusterOf(settings, name, isFounded(dataDirectory)),
+    ...tlsOf(settings),
+    ...limitsOf(settings, warnings),
+    ...timesOf(settings),
+    retention: retentionOf(settings),
+    minorVersion,
+    ...logOf(settings, minorVersion),
+    reusePort: settings.flag("socket-reuse-port"),
+  };
+  checkGates(settings.text("feature-gates"));
+  checkTls(config, warnings);
+  return { config, warnings };
+}
+
+function minorVersionOf(name: string | undefined): number {
+  if (name === undefined) return MINOR_VERSION_DEFAULT;
+  const minor = /^3\.(\d)$/.exec(name)?.[1];
+  if (minor === undefined || !MINOR_VERSIONS.includes(Number(minor))) {
+    const known = MINOR_VERSIONS.map((known) => `3.${known}`).join(", ");
+    throw new ConfigError(`--compat "${name}" is not known: choose one of ${known}`);
+  }
+  return Number(minor);
+}
+
+/** Drops what has no effect, renames what has another name now, refuses what is not here. */
+function accepted(given: Settings, minorVersion: number, warnings: string[]): Settings {
+  const settings: Settings = new Map();
+  for (const [name, value] of given) {
+    const flag = FLAG_BY_NAME.get(name) as Flag;
+    if (minorVersion > (flag.untilMinor ?? minorVersion)) refuseRemoved(flag, minorVersion);
+    if (flag.mark === "obsolete") {
+      warnings.push(`--${name} has no effect: ${flag.help}`);
+    } else if (flag.replacedBy !== undefined) {
+      if (given.has(flag.replacedBy)) {
+        throw new ConfigError(
+          `both --${name} and --${flag.replacedBy} flags are set; use the latter`,
+        );
+      }
+      warnings.push(`--${name} is deprecated: use --${flag.replacedBy}`);
+      const current = FLAG_BY_NAME.get(flag.replacedBy) as Flag;
+      refuseAbsent(current, name, value);
+      settings.set(flag.replacedBy, value);
+    } else {
+      refuseAbsent(flag, name, value);
+      settings.set(name, value);
+    }
+    const gate = GATE_BY_EXPERIMENTAL[name];
+    if (gate !== undefined)
+      warnings.push(`--${name} is deprecated: use --feature-gates=${gate}=true`);
+  }
+  return settings;
+}
+
+function refuseRemoved(flag: Flag, minorVersion: number): never {
+  const instead = flag.replacedBy === undefined ? "" : `use --${flag.replacedBy}, or `;
+  throw new UsageError(
+    `flag provided but not defined: -${flag.name} (etcd 3.${minorVersion} has it no more: ${instead}` +
+      `say --compat 3.${flag.untilMinor})`,
+  );
+}
+
+function refuseAbsent(flag: Flag, name: string, value: string): void {
+  if (flag.mark !== "absent") return;
+  const harmless = [flag.fallback, ...(flag.off ?? [])].map((text) => canonical(flag, text));
+  if (harmless.includes(canonical(flag, value))) return;
+  throw new ConfigError(
+    `flag --${name} of etcd is not available in this version of Holdfast ` +
+      `(only ${[flag.fallback || '""', ...(flag.off ?? [])].join(" or ")} is taken)`,
+  );
+}
+
+/** The same text for the same value. */
+function canonical(flag: Flag, text: string): string {
+  if (flag.kind === "bool") return String(readBool(text));
+  if (flag.kind === "int" || flag.kind === "uint") return String(readInteger(text));
+  return flag.kind === "duration" ? String(readDurationMs(text)) : text;
+}
+
+/** Typed access; kinds were checked when the values were read. */
+class Options {
+  readonly #settings: Settings;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  given(name: string): string | undefined {
+    const value = this.#settings.get(name);
+    return value === "" ? undefined : value;
+  }
+
+  text(name: string): string {
+    return this.#settings.get(name) ?? (FLAG_BY_NAME.get(name) as Flag).fallback;
+  }
+
+  flag(name: string): boolean {
+    return readBool(this.text(name)) === true;
+  }
+
+  integer(name: string): number {
+    return readInteger(this.text(name)) as number;
+  }
+
+  positive(name: string): number {
+    const value = this.integer(name);
+    if (value <= 0) throw new ConfigError(`--${name} must be >0 (set to ${value})`);
+    return value;
+  }
+
+  durationMs(name: string): number {
+    return readDurationMs(this.text(name)) as number;
+  }
+
+  list(name: string): string[] {
+    return readList(this.text(name));
+  }
+}
+
+function urlsOf(settings: Options) {
+  const listenClientUrls = listenUrls(settings, "listen-client-urls");
+  const isListenGiven = settings.given("listen-client-urls") !== undefined;
+  if (isListenGiven && settings.given("advertise-client-urls") === undefined) {
+    throw new ConfigError(
+      "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+    );
+  }
+  listenUrls(settings, "listen-peer-urls");
+  return {
+    listenClientUrls,
+    listenClientHttpUrls: listenUrls(settings, "listen-client-http-urls"),
+    listenMetricsUrls: listenUrls(settings, "listen-metrics-urls"),
+    advertiseClientUrls: hostUrls(settings, "advertise-client-urls"),
+  };
+}
+
+function listenUrls(settings: Options, name: string): string[] {
+  const urls = settings.list(name);
+  for (const url of urls) {
+    const address = parsed(name, url);
+    if (address.kind !== "tcp" || address.host === "localhost") continue;
+    if (!/^[0-9.]*$/.test(address.host) && !address.host.includes(":")) {
+      throw new ConfigError(
+        `--${name}: expected IP in URL for binding (${url}); use an address, localhost or a unix socket`,
+      );
+    }
+  }
+  return urls;
+}
+
+function hostUrls(settings: Options, name: string): string[] {
+  const urls = settings.list(name);
+  for (const url of urls) {
+    const address = parsed(name, url);
+    if (address.kind === "tcp" && address.host === "") {
+      throw new ConfigError(`--${name} "${url}" must name a host that others can reach`);
+    }
+  }
+  return urls;
+}
+
+function parsed(name: string, url: string): ReturnType<typeof parseListenUrl> {
+  try {
+    return parseListenUrl(url);
+  } catch (error) {
+    throw new ConfigError(`--${name}: ${(error as Error).message}`);
+  }
+}
+
+function clusterOf(settings: Options, name: string, isFounded: boolean) {
+  const clusterToken = settings.text("initial-cluster-token");
+  const advertised = hostUrls(settings, "initial-advertise-peer-urls");
+  const state = settings.text("initial-cluster-state") || "new";
+  if (state !== "new" && state !== "existing") {
+    throw new ConfigError(`--initial-cluster-state: unexpected "${state}" (new, existing)`);
+  }
+  const text = settings.given("initial-cluster");
+  // Without it a new member is a cluster by itself, under the URLs that it advertises.
+  const cluster = text === undefined ? new Map([[name, advertised]]) : initialCluster(text);
+  const peerUrls = cluster.get(name) ?? [];
+  if (isFounded) return { peerUrls, clusterToken };
+  if (peerUrls.length === 0) {
+    throw new ConfigError(
+      `couldn't find local name "${name}" in the initial cluster configuration (--initial-cluster)`,
+    );
+  }
+  if (cluster.size > 1 || state === "existing") {
+    throw new ConfigError(
+      "clusters of more than one member are not available in this version of Holdfast " +
+        "(--initial-cluster must name this member alone, --initial-cluster-state must be new)",
+    );
+  }
+  if ([...peerUrls].sort().join() !== [...advertised].sort().join()) {
+    throw new ConfigError(
+      `--initial-cluster has ${peerUrls.map((url) => `${name}=${url}`).join(",")} but missing from ` +
+        `--initial-advertise-peer-urls=${advertised.join(",")}`,
+    );
+  }
+  return { peerUrls, clusterToken };
+}
+
+/** Peer URLs by name. */
+function initialCluster(text: string): Map<string, string[]> {
+  const cluster = new Map<string, string[]>();
+  for (const part of readList(text)) {
+    const equals = part.indexOf("=");
+    if (equals < 1) {
+      throw new ConfigError(`--initial-cluster: "${part}" is not of the form name=url`);
+    }
+    const url = part.slice(equals + 1);
+    parsed("initial-cluster", url);
+    const name = part.slice(0, equals);
+    cluster.set(name, [...(cluster.get(name) ?? []), url]);
+  }
+  return cluster;
+}
+
+function tlsOf(settings: Options) {
+  const certFile = settings.text("cert-file");
+  const keyFile = settings.text("key-file");
+  if ((certFile === "") !== (keyFile === "")) {
+    throw new ConfigError("--cert-file and --key-file must both be present, or neither");
+  }
+  const clientTls: TlsOptions = {
+    certFile,
+    keyFile,
+    trustedCaFile: settings.text("trusted-ca-file"),
+    clientCertAuth: settings.flag("client-cert-auth"),
+    crlFile: settings.text("client-crl-file"),
+    allowedHostnames: settings.list("client-cert-allowed-hostname"),
+    cipherSuites: settings.list("cipher-suites"),
+    minVersion: settings.text("tls-min-version"),
+    maxVersion: settings.text("tls-max-version"),
+  };
+  const clientAutoTls = settings.flag("auto-tls");
+  if (clientAutoTls && certFile === "" && needsClientCertificate(clientTls)) {
+    throw new ConfigError(
+      "--auto-tls cannot judge certificates of clients: give --cert-file and --key-file, or drop " +
+        "--trusted-ca-file, --client-cert-auth and --client-crl-file",
+    );
+  }
+  return {
+    clientTls: certFile === "" ? undefined : clientTls,
+    clientAutoTls,
+    selfSignedValidityYears: settings.positive("self-signed-cert-validity"),
+  };
+}
+
+function needsClientCertificate({ trustedCaFile, clientCertAuth, crlFile }: TlsOptions): boolean {
+  return trustedCaFile !== "" || crlFile !== "" || clientCertAuth === true;
+}
+
+function limitsOf(settings: Options, warnings: string[]) {
+  const requestBytesMax = settings.positive("max-request-bytes");
+  if (requestBytesMax > REQUEST_BYTES_WARNED) {
+    warnings.push(
+      `--max-request-bytes ${requestBytesMax} exceeds the recommended maximum of 10 MiB`,
+    );
+  }
+  const concurrentStreamsMax = settings.positive("max-concurrent-streams");
+  if (concurrentStreamsMax > 0xffff_ffff) {
+    throw new ConfigError("--max-concurrent-streams must be below 2^32");
+  }
+  return {
+    snapshotCount: settings.positive("snapshot-count"),
+    walsMax: settings.integer("max-wals"),
+    quotaBytes: settings.integer("quota-backend-bytes"),
+    txnOpsMax: settings.positive("max-txn-ops"),
+    requestBytesMax,
+    concurrentStreamsMax,
+  };
+}
+
+function timesOf(settings: Options) {
+  const heartbeatMs = settings.positive("heartbeat-interval");
+  const electionTimeoutMs = settings.positive("election-timeout");
+  if (5 * heartbeatMs > electionTimeoutMs) {
+    throw new ConfigError(
+      `--election-timeout[${electionTimeoutMs}ms] should be at least as 5 times as ` +
+        `--heartbeat-interval[${heartbeatMs}ms]`,
+    );
+  }
+  if (electionTimeoutMs > ELECTION_MS_MAX) {
+    throw new ConfigError(
+      `--election-timeout[${electionTimeoutMs}ms] is too long, and should be set less than ` +
+        `${ELECTION_MS_MAX}ms`,
+    );
+  }
+  return {
+    heartbeatMs,
+    electionTimeoutMs,
+    keepaliveMinTimeMs: notNegative(settings, "grpc-keepalive-min-time"),
+    keepaliveIntervalMs: notNegative(settings, "grpc-keepalive-interval"),
+    keepaliveTimeoutMs: notNegative(settings, "grpc-keepalive-timeout"),
+    compactionBatchLimit: settings.positive("compaction-batch-limit"),
+    compactionSleepMs: notNegative(settings, "compaction-sleep-interval"),
+    watchProgressIntervalMs: notNegative(settings, "watch-progress-notify-interval"),
+  };
+}
+
+function notNegative(settings: Options, name: string): number {
+  const value = settings.durationMs(name);
+  if (value < 0) throw new ConfigError(`--${name} must not be negative`);
+  return value;
+}
+
+function retentionOf(settings: Options): Retention {
+  const mode = settings.text("auto-compaction-mode");
+  const text = settings.given("auto-compaction-retention") ?? "0";
+  if (mode !== "periodic" && mode !== "revision") {
+    throw new ConfigError(`unknown auto-compaction-mode "${mode}"`);
+  }
+  const plain = /^\d+$/.test(text) ? readInteger(text) : undefined;
+  if (plain === 0) return { mode: "off" };
+  if (mode === "revision") {
+    if (plain === undefined) {
+      throw new ConfigError(`--auto-compaction-retention "${text}" is not a count of revisions`);
+    }
+    return { mode, revisions: plain };
+  }
+  const periodMs = plain === undefined ? readDurationMs(text) : plain * 3_600_000;
+  if (periodMs === undefined || periodMs < 0) {
+    throw new ConfigError(`--auto-compaction-retention "${text}" is not a duration, such as 1h`);
+  }
+  return periodMs === 0 ? { mode: "off" } : { mode, periodMs };
+}
+
+function logOf(settings: Options, minorVersion: number) {
+  const logger = settings.text("logger");
+  const isOld = logger === "capnslog" && minorVersion <= 4;
+  if (logger !== "zap" && !isOld) throw new ConfigError(`unknown logger option "${logger}"`);
+  const logLevel = settings.text("log-level") as LogLevel;
+  if (!LOG_LEVELS.includes(logLevel)) {
+    throw new ConfigError(
+      `--log-level: unrecognized level "${logLevel}" (${LOG_LEVELS.join(", ")})`,
+    );
+  }
+  const logFormat = settings.text("log-format");
+  if (logFormat !== "json" && logFormat !== "console") {
+    throw new ConfigError(`--log-format: unknown log format "${logFormat}" (json, console)`);
+  }
+  const logOutputs = settings.list("log-outputs");
+  if (logOutputs.length > 1 && logOutputs.includes("default")) {
+    throw new ConfigError(
+      `multi logoutput for "default" is not supported: ${logOutputs.join(",")}`,
+    );
+  }
+  return { logLevel, logFormat: logFormat as "json" | "console", logOutputs };
+}
+
+/** Names and values are checked; what a gate would change in etcd is not part of Holdfast. */
+function checkGates(text: string): void {
+  for (const part of readList(text)) {
+    const [name = "", value] = part.split("=");
+    if (value === undefined) {
+      throw new ConfigError(`--feature-gates: missing bool value for ${name}`);
+    }
+    if (!Object.hasOwn(FEATURE_GATES, name)) {
+      throw new ConfigError(`--feature-gates: unrecognized feature gate: ${name}`);
+    }
+    if (readBool(value) === undefined) {
+      throw new ConfigError(
+        `--feature-gates: invalid value of ${name}=${value}, use true or false`,
+      );
+    }
+  }
+}
+
+function checkTls(config: ServerConfig, warnings: string[]): void {
+  const { clientTls, listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = config;
+  for (const url of [...listenClientUrls, ...listenClientHttpUrls, ...listenMetricsUrls]) {
+    const isSecure = /^(https|unixs):/.test(url);
+    if (isSecure && clientTls === undefined && !config.clientAutoTls) {
+      throw new ConfigError(
+        `TLS key/cert (--cert-file, --key-file) must be provided for client url ${url} with HTTPS ` +
+          "scheme, or --auto-tls",
+      );
+    }
+    if (isSecure || clientTls === undefined) continue;
+    warnings.push(
+      `the scheme of ${url} is http: certificate and client-cert-auth do not apply to it`,
+    );
+  }
+}
