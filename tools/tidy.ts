@@ -244,9 +244,10 @@ export const bans: Rule = (tree) =>
     ...matches(file, "ban", BANNED_TEXT, (text) => `"${text}": do it or say why not`, file.text),
   ]);
 
-/** A line of `code` without what its blanked literals took. */
-function withoutGaps(line: string): string {
-  return line.trimEnd().replace(/(?<=\S) +(?=\S)/g, " ");
+/** A line of `code` without what its blanked literals took; `line` is the same line of the text. */
+function withoutGaps(code: string, line: string): string {
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  return indent + code.trim().replace(/(?<=\S) +(?=\S)/g, " ");
 }
 
 /** Lines fit 100 columns, files fit 800 lines; a literal in a test may be longer. */
@@ -257,7 +258,7 @@ export const size: Rule = (tree) => {
     const codeLines = file.code.split("\n");
     lines.forEach((line, i) => {
       // A test may quote what it compares with as it is: its literals and comments aside.
-      const measured = isTest(file.path) ? withoutGaps(codeLines[i] ?? "") : line;
+      const measured = isTest(file.path) ? withoutGaps(codeLines[i] ?? "", line) : line;
       if (measured.length <= LINE_COLUMNS_MAX) return;
       const message = `${measured.length} columns, ${LINE_COLUMNS_MAX} at most`;
       findings.push({ rule: "size", path: file.path, line: i + 1, message });

@@ -40,7 +40,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     id: "TX-13",
-    what: "of several refusals the first in order is given, as since 3.6; etcd 3.4 checks puts first",
+    what: "the first refusal in order is given, as since 3.6; etcd 3.4 checks all puts first",
     explains: ({ operation, left, right }) =>
       operation.kind === "txn" &&
       /^refused .*(requested lease|key) not found$/.test(left) &&

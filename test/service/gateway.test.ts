@@ -16,18 +16,20 @@ async function setUp(minorVersion = 7) {
     metrics: [gauge("process_open_fds", "Open files.", () => 12)],
     variables: () => ({ cmdline: ["holdfast"] }),
   });
-  const ask = (handler: typeof gateway.handler) => (target: string, method = "GET") => {
-    const url = new URL(target, "http://localhost");
-    const request = {
-      method,
-      path: url.pathname,
-      query: url.searchParams,
-      headers: {},
-      body: Buffer.alloc(0),
-      peer: { address: "127.0.0.1:1", isTls: false },
+  const ask =
+    (handler: typeof gateway.handler) =>
+    (target: string, method = "GET") => {
+      const url = new URL(target, "http://localhost");
+      const request = {
+        method,
+        path: url.pathname,
+        query: url.searchParams,
+        headers: {},
+        body: Buffer.alloc(0),
+        peer: { address: "127.0.0.1:1", isTls: false },
+      };
+      return service.until(handler(request));
     };
-    return service.until(handler(request));
-  };
   const alarm = (action: number, type: number) =>
     service.ok(
       "/etcdserverpb.Maintenance/Alarm",
@@ -133,7 +135,12 @@ test("gateway: /metrics has what tools and dashboards look for (HT-06)", async (
 test("gateway: the exposition escapes labels and leaves out what has no sample (HT-06)", async () => {
   const { exposition } = await import("../../src/gateway/exposition.ts");
   const text = exposition([
-    { name: "b", help: "B.", type: "gauge", samples: () => [{ labels: { k: 'a"\\\n' }, value: 1 }] },
+    {
+      name: "b",
+      help: "B.",
+      type: "gauge",
+      samples: () => [{ labels: { k: 'a"\\\n' }, value: 1 }],
+    },
     { name: "c", help: "C.", type: "gauge", samples: () => [] },
     counter("a", "A.", () => 2),
   ]);
