@@ -311,6 +311,6 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
   /** Ends every call with UNAVAILABLE and closes the connection. */
   close(): void {
     this.closeReason = "the client is closing";
-    this.http2.fail(0, "");
+    this.http2.fail(0, this.closeReason);
   }
 }

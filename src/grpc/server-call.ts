@@ -147,10 +147,10 @@ export class Call implements Exchange, ServerStream {
       if (length > 0) buffer.set(message, at + MESSAGE_PREFIX_BYTES);
       return true;
     }
-    const framed = Buffer.allocUnsafeSlow(MESSAGE_PREFIX_BYTES + length);
-    writePrefix(framed, 0, length);
-    framed.set(message, MESSAGE_PREFIX_BYTES);
-    http2.sendData(this.#stream, framed, false);
+    const prefix = Buffer.allocUnsafe(MESSAGE_PREFIX_BYTES);
+    writePrefix(prefix, 0, length);
+    http2.sendData(this.#stream, prefix, false);
+    if (length > 0) http2.sendData(this.#stream, asBuffer(message), false, true);
     return true;
   }
 
@@ -183,9 +183,8 @@ export class Call implements Exchange, ServerStream {
       "more pieces than the message was announced to have",
     );
     this.#pieceBytesLeft -= piece.length;
-    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     const isOpen =
-      bytes.length === 0 || this.#host.http2.sendData(this.#stream, bytes, false, true);
+      piece.length === 0 || this.#host.http2.sendData(this.#stream, asBuffer(piece), false, true);
     if (this.#pieceBytesLeft === 0) this.#endUnary();
     return isOpen;
   }
@@ -391,6 +390,10 @@ const NO_REQUEST =
   "cardinality violation: received no request message from non-client-streaming RPC";
 const TOO_MANY_REQUESTS =
   "cardinality violation: received multiple request messages for non-client-streaming RPC";
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 export function writePrefix(into: Uint8Array, at: number, length: number): void {
   into[at] = 0;
