@@ -282,6 +282,31 @@ test("grpc: a deadline passes at the client → DEADLINE_EXCEEDED, the server's 
   assert.equal(waiting.calls[0]?.cancelled, true);
 });
 
+test("grpc: a deadline passes while the client takes nothing → the stream is reset (FR-33)", () => {
+  const waiting = kept();
+  const world = new World({ "/a.Echo/Say": waiting.method });
+  const peer = world.raw();
+  const head = literalBlock(
+    ...[":method", "POST", ":scheme", "http", ":path", "/a.Echo/Say"],
+    ...["content-type", "application/grpc", "grpc-timeout", "200m"],
+  );
+  peer.write(rawFrame(4, 0, 0, settings(4, 0)));
+  peer.write(Buffer.concat([rawFrame(1, 4, 1, head), rawFrame(0, 1, 1, Buffer.alloc(5))]));
+  peer.deliver();
+  waiting.calls[0]?.send(Buffer.alloc(100));
+  world.time.turn();
+  (peer.other as PairedConnection).takeWritten();
+  world.time.advance(250);
+  const frames = readFrames((peer.other as PairedConnection).takeWritten());
+  assert.deepEqual(
+    frames.map((frame) => [frame.type, frame.streamId, frame.payload.readUInt32BE(0)]),
+    [[3, 1, 8]],
+  );
+  assert.equal(waiting.cancelled.length, 1);
+  assert.equal(waiting.calls[0]?.queuedBytes, 0);
+  assert.equal(world.server.stats.methods.get("/a.Echo/Say")?.handled[4], 1);
+});
+
 test("grpc: a malformed grpc-timeout → INTERNAL", () => {
   const world = new World({ "/a.Echo/Say": echo });
   const metadata = ["grpc-timeout", "1x"];
