@@ -111,7 +111,6 @@ test("cut: a full segment → the next is named, chained, and starts with its he
 test("cut: a segment without entries yet → says who voted for whom (WL-05)", async () => {
   const { disk, wal } = await newLog({ segmentBytes: SEGMENT_BYTES });
   await wal.append([entry(1, Buffer.alloc(SEGMENT_BYTES))], state(0, 1));
-  wal.setCommit(state(1, 1));
   await wal.close();
   assert.equal(wal.segments.length, 2);
   const { reader, entries: found } = await readAll(disk, { index: 1, term: 1 });
