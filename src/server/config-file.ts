@@ -73,9 +73,7 @@ export function readConfigFile(
     throw new ConfigError(`${path} is larger than ${FILE_BYTES_MAX} bytes`);
   }
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, maxAliasCount: 100, logLevel: "silent" } as {
-    lineCounter: LineCounter;
-  });
+  const document = parseDocument(text, { lineCounter, logLevel: "silent" });
   const at = (offset: number): string => {
     const { line, col } = lineCounter.linePos(offset);
     return `${path}:${line}:${col}`;

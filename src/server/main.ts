@@ -13,7 +13,7 @@ import type { ServerConfig } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { helpText, USAGE, versionText } from "./help.ts";
 import { resolveConfig } from "./server-config.ts";
-import { type RunningMember, startMember } from "./start-member.ts";
+import type { RunningMember } from "./start-member.ts";
 import { HOLDFAST_VERSION, MINOR_VERSION_DEFAULT, serverVersionOf } from "./versions.ts";
 
 /** From the first signal to the end, whatever hangs (FR-13). */
@@ -86,6 +86,8 @@ async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
     "data-dir": config.dataDirectory,
     "listen-client-urls": config.listenClientUrls,
   });
+  // Only now: texts and refusals need not wait for everything to be loaded.
+  const { startMember } = await import("./start-member.ts");
   const member = await startMember(config, logger);
   if (process.stdout.isTTY) print(STDOUT, firstSteps(config, member));
   handleSignals(member, logger);

@@ -12,6 +12,8 @@ import {
   connectionsMaxOf,
   descriptorLimit,
   type DirectoryLock,
+  failureOf,
+  HostError,
   hostDisk,
   keepSelfSigned,
   listen,
@@ -61,7 +63,7 @@ async function start(
   logger: Logger,
   undo: (() => Promise<void>)[],
 ): Promise<RunningMember> {
-  await hostDisk.makeDirectory(config.dataDirectory, 0o700);
+  await makeDataDirectory(config.dataDirectory);
   const lock: DirectoryLock = await lockDirectory(config.dataDirectory);
   undo.push(() => lock.release());
   const gate = new ConnectionGate(connectionsMaxOf(descriptorLimit()));
@@ -136,6 +138,14 @@ async function start(
       await lock.release();
     },
   };
+}
+
+async function makeDataDirectory(path: string): Promise<void> {
+  try {
+    await hostDisk.makeDirectory(path, 0o700);
+  } catch (error) {
+    throw new HostError(`data directory ${path} cannot be made: ${failureOf(error)}`, error);
+  }
 }
 
 /** Settles when every call has ended, or when they had their time. */

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Settings } from "./command-line.ts";
+import type { ServerConfig } from "./config.ts";
+import { ConfigError, UsageError } from "./config-error.ts";
+import { FLAGS } from "./flag-table.ts";
+import { resolveConfig } from "./server-config.ts";
+
+function resolve(flags: Record<string, string>, isFounded = false): ServerConfig {
+  return resolveConfig(new Map(Object.entries(flags)), () => isFounded).config;
+}
+
+function refusal(flags: Record<string, string>, isFounded = false): string {
+  try {
+    resolve(flags, isFounded);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError || error instanceof UsageError, String(error));
+    return error.message;
+  }
+  return "";
+}
+
+test("config: no option at all → etcd's defaults", () => {
+  const config = resolve({});
+  assert.equal(config.name, "default");
+  assert.equal(config.dataDirectory, "default.etcd");
+  assert.deepEqual(config.listenClientUrls, ["http://localhost:2379"]);
+  assert.deepEqual(config.advertiseClientUrls, ["http://localhost:2379"]);
+  assert.deepEqual(config.peerUrls, ["http://localhost:2380"]);
+  assert.equal(config.clusterToken, "etcd-cluster");
+  assert.equal(config.minorVersion, 7);
+  assert.equal(config.requestBytesMax, 1_572_864);
+  assert.equal(config.concurrentStreamsMax, 4_294_967_295);
+  assert.deepEqual(
+    [config.keepaliveMinTimeMs, config.keepaliveIntervalMs, config.keepaliveTimeoutMs],
+    [5000, 7_200_000, 20_000],
+  );
+  assert.deepEqual([config.heartbeatMs, config.electionTimeoutMs], [100, 1000]);
+  assert.deepEqual(config.retention, { mode: "off" });
+  assert.equal(config.watchProgressIntervalMs, 600_000);
+  assert.equal(config.clientTls, undefined);
+  assert.deepEqual(config.logOutputs, ["default"]);
+});
+
+test("config: the name makes the data directory and the cluster", () => {
+  const config = resolve({ name: "m1", "initial-advertise-peer-urls": "http://10.0.0.1:2380" });
+  assert.equal(config.dataDirectory, "m1.etcd");
+  assert.deepEqual(config.peerUrls, ["http://10.0.0.1:2380"]);
+});
+
+test("config: a new cluster must name this member, alone, under the URLs that it advertises", () => {
+  const peers = { "initial-advertise-peer-urls": "http://a:1,http://b:1" };
+  assert.deepEqual(
+    resolve({ ...peers, "initial-cluster": "default=http://b:1,default=http://a:1" }).peerUrls,
+    ["http://b:1", "http://a:1"],
+  );
+  assert.match(
+    refusal({ "initial-cluster": "x=http://a:1" }),
+    /couldn't find local name "default"/,
+  );
+  assert.match(
+    refusal({ "initial-cluster": "default=http://localhost:2380,b=http://b:1" }),
+    /more than one member are not available/,
+  );
+  assert.match(refusal({ ...peers, "initial-cluster": "default=http://a:1" }), /but missing from/);
+  assert.match(refusal({ "initial-cluster-state": "existing" }), /more than one member/);
+  assert.match(refusal({ "initial-cluster": "http://a:1" }), /not of the form name=url/);
+  const elsewhere = { "initial-cluster": "x=http://a:1", "initial-cluster-state": "existing" };
+  assert.equal(refusal(elsewhere, true), "", "a founded member is not a new cluster");
+});
+
+test("config: times and URLs are checked as etcd does", () => {
+  assert.match(
+    refusal({ "heartbeat-interval": "900" }),
+    /--election-timeout\[1000ms\] should be at least as 5 times as --heartbeat-interval\[900ms\]/,
+  );
+  assert.match(refusal({ "election-timeout": "60000" }), /is too long/);
+  assert.match(refusal({ "heartbeat-interval": "0" }), /--heartbeat-interval must be >0/);
+  assert.match(
+    refusal({ "listen-client-urls": "http://127.0.0.1:1" }),
+    /^--advertise-client-urls is required when --listen-client-urls is set explicitly$/,
+  );
+  const advertise = { "advertise-client-urls": "http://h:1" };
+  assert.match(
+    refusal({ ...advertise, "listen-client-urls": "http://example.com:1" }),
+    /expected IP/,
+  );
+  assert.match(refusal({ ...advertise, "listen-client-urls": "127.0.0.1:1" }), /must begin with/);
+  assert.match(refusal({ "advertise-client-urls": "http://:2379" }), /must name a host/);
+  const several = "http://0.0.0.0:0,unix://name:1,https://[::1]:5";
+  const config = resolve({ ...advertise, "listen-client-urls": several, "auto-tls": "true" });
+  assert.deepEqual(config.listenClientUrls, several.split(","));
+});
+
+test("config: https without a certificate is refused, half of one too (TL-06)", () => {
+  const https = {
+    "listen-client-urls": "https://127.0.0.1:1",
+    "advertise-client-urls": "https://127.0.0.1:1",
+  };
+  assert.match(refusal(https), /TLS key\/cert .* must be provided for client url https:/);
+  assert.match(refusal({ ...https, "cert-file": "c" }), /must both be present/);
+  const config = resolve({ ...https, "cert-file": "c", "key-file": "k", "cipher-suites": "A,B" });
+  assert.deepEqual(config.clientTls?.cipherSuites, ["A", "B"]);
+  assert.equal(resolve({ ...https, "auto-tls": "true" }).clientAutoTls, true);
+  assert.match(
+    refusal({ ...https, "auto-tls": "true", "trusted-ca-file": "x" }),
+    /--auto-tls cannot/,
+  );
+  const mixed = resolveConfig(
+    new Map([
+      ["cert-file", "c"],
+      ["key-file", "k"],
+    ]),
+    () => false,
+  );
+  assert.match(mixed.warnings.join(), /the scheme of http:\/\/localhost:2379 is http/);
+});
+
+test("config: retention in hours, durations or revisions", () => {
+  const retention = (mode: string, text: string): unknown =>
+    resolve({ "auto-compaction-mode": mode, "auto-compaction-retention": text }).retention;
+  assert.deepEqual(retention("periodic", "2"), { mode: "periodic", periodMs: 7_200_000 });
+  assert.deepEqual(retention("periodic", "30m"), { mode: "periodic", periodMs: 1_800_000 });
+  assert.deepEqual(retention("revision", "1000"), { mode: "revision", revisions: 1000 });
+  assert.deepEqual(retention("revision", "0"), { mode: "off" });
+  assert.deepEqual(retention("periodic", "0s"), { mode: "off" });
+  assert.match(
+    refusal({ "auto-compaction-mode": "revision", "auto-compaction-retention": "1h" }),
+    /not a count of revisions/,
+  );
+  assert.match(refusal({ "auto-compaction-mode": "x" }), /unknown auto-compaction-mode "x"/);
+});
+
+test("config: a flag of etcd that is not here yet is refused by name, unless it leaves it off", () => {
+  for (const flag of FLAGS.filter(({ mark }) => mark === "absent")) {
+    const settings: Settings = new Map([
+      [flag.name, flag.fallback],
+      ["compat", `3.${flag.untilMinor ?? 7}`],
+    ]);
+    resolveConfig(settings, () => false);
+    const other = { bool: "true", duration: "7h", int: "77", uint: "77" } as Record<string, string>;
+    let value = other[flag.kind] ?? "something";
+    if (value === "true" && flag.fallback === "true") value = "false";
+    if ((flag.off ?? []).includes(value)) continue;
+    settings.set(flag.name, value);
+    assert.throws(
+      () => resolveConfig(settings, () => false),
+      new RegExp(`flag --${flag.name} of etcd is not available`),
+      flag.name,
+    );
+  }
+  assert.equal(refusal({ "backend-batch-limit": "10000", "backend-batch-interval": "0.1s" }), "");
+});
+
+test("config: experimental names work up to 3.6, and say what replaced them", () => {
+  const old = { "experimental-watch-progress-notify-interval": "5s" };
+  assert.equal(resolve({ ...old, compat: "3.6" }).watchProgressIntervalMs, 5000);
+  assert.equal(resolve({ ...old, compat: "3.4" }).minorVersion, 4);
+  assert.match(refusal(old), /3\.7 has it no more: use --watch-progress-notify-interval/);
+  assert.match(
+    refusal({ ...old, compat: "3.6", "watch-progress-notify-interval": "1s" }),
+    /both --experimental-watch-progress-notify-interval and --watch-progress-notify-interval/,
+  );
+  const gate = { "experimental-initial-corrupt-check": "true", compat: "3.5" };
+  const { warnings } = resolveConfig(new Map(Object.entries(gate)), () => false);
+  assert.match(warnings.join(), /use --feature-gates=InitialCorruptCheck=true/);
+  assert.match(refusal({ compat: "3.8" }), /choose one of 3\.4, 3\.5, 3\.6, 3\.7/);
+});
+
+test("config: feature gates and log options are checked by name", () => {
+  assert.equal(refusal({ "feature-gates": "CompactHashCheck=true,LeaseCheckpoint=false" }), "");
+  assert.match(refusal({ "feature-gates": "Bogus=true" }), /unrecognized feature gate: Bogus/);
+  assert.match(refusal({ "feature-gates": "AllBeta" }), /missing bool value/);
+  assert.match(refusal({ "feature-gates": "AllBeta=maybe" }), /invalid value/);
+  assert.match(refusal({ "log-level": "loud" }), /unrecognized level "loud"/);
+  assert.match(refusal({ "log-format": "xml" }), /unknown log format/);
+  assert.match(refusal({ "log-outputs": "default,x" }), /multi logoutput/);
+  assert.match(refusal({ logger: "capnslog" }), /unknown logger option "capnslog"/);
+  assert.equal(refusal({ logger: "capnslog", compat: "3.4" }), "");
+  assert.equal(refusal({ "v2-deprecation": "gone", force: "true" }), "");
+});
