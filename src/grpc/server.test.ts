@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "../errors/index.ts";
 import { HpackDecoder } from "../http2/hpack-decoder.ts";
+import { PreparedHeaders } from "../http2/index.ts";
 import type { HttpHandler, Logger } from "../seam/index.ts";
 import {
   connectionPair,
@@ -474,6 +475,33 @@ test("grpc: a handler that pauses → the client's send says wait, nothing is lo
   }
   assert.deepEqual(received, [...Array.from({ length: count }, (_, number) => number), -1]);
   assert.ok(drainCount > 0);
+});
+
+test("grpc: calls that end with parts and messages kept → their memory is free again", () => {
+  const paused: Method = { kind: "stream", handle: (call) => call.pauseMessages() };
+  const methods = { "/a.Echo/Say": echo, "/a.Echo/Chat": paused };
+  const world = new World(methods, { limits: { bufferedBytesMax: 200_000 } });
+  const client = world.client();
+  for (let round = 0; round < 10; round += 1) {
+    const part = client.http2.openStream(
+      new PreparedHeaders([
+        ...[":method", "POST", ":scheme", "http", ":path", "/a.Echo/Say"],
+        ...["content-type", "application/grpc"],
+      ]),
+      undefined,
+      false,
+    );
+    client.http2.sendData(part, Buffer.concat([Buffer.of(0), uint32(100_000)]), false);
+    client.http2.sendData(part, Buffer.alloc(50_000), false);
+    const chat = client.stream("/a.Echo/Chat");
+    chat.send(Buffer.alloc(90_000));
+    world.settle();
+    assert.equal(client.http2.streamCount, 2, `round ${round}: both are still open`);
+    client.http2.resetStream(part, 8);
+    chat.cancel();
+    world.settle();
+  }
+  assert.equal(world.server.stats.methods.get("/a.Echo/Chat")?.handled[Code.CANCELLED], 10);
 });
 
 test("grpc: an answer in pieces → one message, never queued beyond the mark", () => {
