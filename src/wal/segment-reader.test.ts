@@ -80,7 +80,7 @@ test("flipped bit: anywhere in the log → refused by file, offset, found and wa
       flipped[at] = (flipped[at] as number) ^ (1 << bit);
       const disk = await diskWith(path, flipped);
       await assert.rejects(readAll(disk), (error) => {
-        assert.ok(error instanceof WalCorrupt, `byte ${at} bit ${bit}: ${error}`);
+        assert.ok(error instanceof WalCorrupt, `byte ${at} bit ${bit}: ${String(error)}`);
         assert.equal(error.path, path);
         assert.ok(error.offset <= at + 32 && error.found !== "" && error.wanted !== "");
         assert.ok(error.message.includes(`${path} is broken at offset ${error.offset}: found `));
