@@ -60,7 +60,6 @@ test("zeros: records claim what is being written → they wait for it; below it 
   assert.ok(wait !== undefined);
   slow.writes[0]?.finish();
   await wait;
-  await zeros.stop();
   // The next run starts where the records end.
   const other = new SlowFile();
   const later = make(other);
