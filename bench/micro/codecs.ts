@@ -150,10 +150,11 @@ group("WatchResponse of one event, to one more watcher", () => {
   const shared = wire.marshal(wire.encodeEvents, [event]);
   const pbEvents = [{ kv: { key: Buffer.from(pair.key, "latin1"), value: pair.value } }];
   let watchId = 0;
+  const headerField = wire.marshal(wire.encodeHeaderField, header);
   bench("hand, head and shared events", () => {
     writer.reset();
     watchId = (watchId + 1) & 0x3fff;
-    wire.encodeWatchResponseHead(writer, header, watchId, false);
+    wire.encodeWatchResponseHead(writer, headerField, watchId, false);
     writer.raw(shared);
     do_not_optimize(writer.length);
   });

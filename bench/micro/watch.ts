@@ -10,8 +10,9 @@ import { openStore } from "../../src/mvcc/index.ts";
 import { ModelStore } from "../../src/testing/index.ts";
 import { createWatchHub, type WatchSink } from "../../src/watch/index.ts";
 import {
+  encodeHeaderField,
   encodeWatchResponseHead,
-  type ResponseHeader,
+  marshal,
   type WatchCreateRequest,
 } from "../../src/wire/index.ts";
 
@@ -49,12 +50,17 @@ class CountingSink implements WatchSink {
 /** Writes what an edge writes: the head of the response, and the shared bytes behind it. */
 class EncodingSink extends CountingSink {
   readonly #writer = new ByteWriter(64 * 1024);
-  readonly #header: ResponseHeader = { clusterId: 7n, memberId: 9n, revision: 0, raftTerm: 2 };
+  #revision = -1;
+  #headerField = Buffer.alloc(0) as Buffer;
 
   override events(watchId: number, revision: number, encoded: Buffer): boolean {
-    this.#header.revision = revision;
+    if (revision !== this.#revision) {
+      this.#revision = revision;
+      const header = { clusterId: 7n, memberId: 9n, revision, raftTerm: 2 };
+      this.#headerField = marshal(encodeHeaderField, header);
+    }
     if (this.#writer.length > 60_000) this.#writer.reset();
-    encodeWatchResponseHead(this.#writer, this.#header, watchId, false);
+    encodeWatchResponseHead(this.#writer, this.#headerField, watchId, false);
     this.#writer.raw(encoded);
     return super.events(watchId, revision, encoded);
   }

@@ -69,6 +69,8 @@ export interface MemberSettings {
   readonly compactStepRecords: number;
   readonly compactRestMs: number;
   readonly retention: Retention;
+  /** Answers to keys_only hold the lease, as before 3.7 (KV-06). */
+  readonly keysOnlyWithLease: boolean;
 }
 
 export interface MemberParts {
@@ -242,8 +244,8 @@ export class SoloMember implements Member {
 
   range(request: RangeRequest): RangeResponse | EtcdError {
     this.#operations.ranges += 1;
-    const { store } = this.#parts;
-    return executeRange(store, request, store.currentRevision);
+    const { store, settings } = this.#parts;
+    return executeRange(store, request, store.currentRevision, settings.keysOnlyWithLease);
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
@@ -255,7 +257,8 @@ export class SoloMember implements Member {
   }
 
   readTxn(request: TxnRequest): TxnResponse | EtcdError {
-    return executeReadTxn(this.#parts.store, request);
+    const { store, settings } = this.#parts;
+    return executeReadTxn(store, request, settings.keysOnlyWithLease);
   }
 
   openWatchStream(sink: WatchSink): WatchStream {

@@ -79,7 +79,13 @@ async function openOn(
     onLease: (key, lease) => lessor.attach(lease, key),
   });
   const alarmSet = openAlarms(backend);
-  const machine = createMachine({ backend, store, lessor, alarms: alarmSet });
+  const machine = createMachine({
+    backend,
+    store,
+    lessor,
+    alarms: alarmSet,
+    keysOnlyWithLease: settings.keysOnlyWithLease,
+  });
   const recovery = { ...options, walDirectory: paths.wal, machine, backend };
   const log = hasLog ? await recoverLog(recovery) : await foundLog(recovery);
   const hub = createWatchHub(store, {

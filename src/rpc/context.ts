@@ -18,8 +18,8 @@ export interface RpcOptions {
   readonly requestBytesMax: number;
   /** "3.7.1": the version that Status answers. */
   readonly serverVersion: string;
-  /** keys_only answers hold the lease: 3.4 to 3.6 (KV-06). */
-  readonly keysOnlyHasLease: boolean;
+  /** Answers to keys_only hold the lease, as before 3.7 (KV-06). */
+  readonly keysOnlyWithLease: boolean;
 }
 
 export interface RpcContext extends RpcOptions {

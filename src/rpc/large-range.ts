@@ -85,6 +85,7 @@ class LargeRange {
       limit: this.#request.limit > 0 ? this.#request.limit : 0,
       countOnly: false,
       keysOnly: this.#request.keysOnly,
+      keysOnlyWithLease: this.#context.keysOnlyWithLease,
     });
     if ("code" in cursor) {
       failCall(this.#call, cursor);

@@ -91,6 +91,7 @@ class RangeStream {
       limit: this.#request.limit > 0 ? this.#request.limit : 0,
       countOnly: false,
       keysOnly: this.#request.keysOnly,
+      keysOnlyWithLease: this.#context.keysOnlyWithLease,
     });
     if ("code" in cursor) return failCall(this.#call, cursor);
     this.#cursor = cursor;

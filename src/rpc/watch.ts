@@ -8,6 +8,7 @@ import type { Method, ServerStream } from "../grpc/index.ts";
 import type { WatchSink, WatchStream } from "../watch/index.ts";
 import { decodeWatchRequest, encodeWatchResponse, encodeWatchResponseHead } from "../wire/index.ts";
 import { headerOf, type RpcContext } from "./context.ts";
+import { HeaderCache } from "./header-cache.ts";
 
 /** Events from this size on are handed over without being copied into a message first. */
 const EVENTS_BYTES_IN_PLACE = 16 * 1024;
@@ -15,15 +16,19 @@ const EVENTS_BYTES_IN_PLACE = 16 * 1024;
 /** `open` streams are ended by `close` when the member stops (WA-15). */
 export class WatchService {
   readonly #context: RpcContext;
+  readonly #headers: HeaderCache;
   readonly #open = new Set<WatchCall>();
 
   constructor(context: RpcContext) {
     this.#context = context;
+    this.#headers = new HeaderCache(context.member);
   }
 
   methods(): [string, Method][] {
     const handle = (call: ServerStream) => {
-      const watch = new WatchCall(this.#context, call, () => this.#open.delete(watch));
+      const watch = new WatchCall(this.#context, this.#headers, call, () =>
+        this.#open.delete(watch),
+      );
       this.#open.add(watch);
     };
     return [["/etcdserverpb.Watch/Watch", { kind: "stream", handle }]];
@@ -38,12 +43,14 @@ export class WatchService {
 
 class WatchCall implements WatchSink {
   readonly #context: RpcContext;
+  readonly #headers: HeaderCache;
   readonly #call: ServerStream;
   readonly #stream: WatchStream;
   readonly #onEnd: () => void;
 
-  constructor(context: RpcContext, call: ServerStream, onEnd: () => void) {
+  constructor(context: RpcContext, headers: HeaderCache, call: ServerStream, onEnd: () => void) {
     this.#context = context;
+    this.#headers = headers;
     this.#call = call;
     this.#onEnd = onEnd;
     this.#stream = context.member.openWatchStream(this);
@@ -96,9 +103,9 @@ class WatchCall implements WatchSink {
   }
 
   events(watchId: number, revision: number, encodedEvents: Buffer, isFragment: boolean): boolean {
-    const { member, writer } = this.#context;
+    const { writer } = this.#context;
     writer.reset();
-    encodeWatchResponseHead(writer, headerOf(member, revision), watchId, isFragment);
+    encodeWatchResponseHead(writer, this.#headers.at(revision), watchId, isFragment);
     if (encodedEvents.length < EVENTS_BYTES_IN_PLACE) {
       writer.raw(encodedEvents);
       return this.#call.send(writer.view());

@@ -102,7 +102,7 @@ async function start(
     txnOpsMax: config.txnOpsMax,
     requestBytesMax: config.requestBytesMax,
     serverVersion: serverVersionOf(config.minorVersion),
-    keysOnlyHasLease: config.minorVersion < 7,
+    keysOnlyWithLease: config.minorVersion < 7,
   });
   const grpc = serveGrpc(config, logger, rpc, hasOwnHttp ? undefined : http);
   const gateway = openGateway({
@@ -195,6 +195,7 @@ function open(
       compactStepRecords: config.compactionBatchLimit,
       compactRestMs: config.compactionSleepMs,
       retention: config.retention,
+      keysOnlyWithLease: config.minorVersion < 7,
     },
     disk: hostDisk,
     clock: systemClock,

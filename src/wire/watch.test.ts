@@ -14,6 +14,7 @@ import {
   sizeEventField,
   sizeWatchResponseHead,
 } from "./watch.ts";
+import { encodeHeaderField } from "./header.ts";
 
 const header = { clusterId: 7n, memberId: 2n ** 63n, revision: 12, raftTerm: 3 };
 const kv = marshalKeyValue({
@@ -45,8 +46,11 @@ test("watch: shared events behind a head of its own → the bytes of the whole r
         events,
       });
       const split = new ByteWriter();
-      encodeWatchResponseHead(split, header, watchId, fragment);
-      assert.equal(split.length, sizeWatchResponseHead(header, watchId, fragment));
+      encodeWatchResponseHead(split, marshal(encodeHeaderField, header), watchId, fragment);
+      assert.equal(
+        split.length,
+        sizeWatchResponseHead(marshal(encodeHeaderField, header), watchId, fragment),
+      );
       split.raw(shared);
       assert.equal(split.view().equals(whole.view()), true);
       assert.deepEqual(decodeWatchResponse(whole.view()).events, events);

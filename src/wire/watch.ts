@@ -6,7 +6,7 @@
  * and each watcher gets a short prefix of its own in front of the shared bytes:
  *
  *   const events = marshal(encodeEvents, batch);              // once per batch
- *   encodeWatchResponseHead(writer, header, watchId, false);  // per watcher,
+ *   encodeWatchResponseHead(writer, header, watchId, false);  // per watcher, header made once,
  *   writer.raw(events);                                       // then the shared bytes
  */
 import { ByteReader, type ByteWriter, MalformedError, sizeOfUint } from "../base/index.ts";
@@ -19,15 +19,9 @@ import {
   sizeFieldBool,
   sizeFieldInt,
 } from "./fields.ts";
-import { emptyHeader, encodeHeaderField, readHeader, sizeHeaderField } from "./header.ts";
+import { emptyHeader, encodeHeaderField, readHeader } from "./header.ts";
 import { encodePairField, mergePair } from "./kv.ts";
-import type {
-  ResponseHeader,
-  WatchCreateRequest,
-  WatchEvent,
-  WatchRequest,
-  WatchResponse,
-} from "./messages.ts";
+import type { WatchCreateRequest, WatchEvent, WatchRequest, WatchResponse } from "./messages.ts";
 import { sizeFramedPair } from "./range-response.ts";
 
 /* WatchRequest */
@@ -194,24 +188,27 @@ export function sizeEventField(event: WatchEvent): number {
   return 1 + sizeOfUint(size) + size;
 }
 
-/** What stands in front of the events for one watcher. */
+/**
+ * What stands in front of the events for one watcher. `headerField` is field 1 as
+ * `encodeHeaderField` writes it: the same for all watchers of a revision.
+ */
 export function encodeWatchResponseHead(
   writer: ByteWriter,
-  header: ResponseHeader,
+  headerField: Buffer,
   watchId: number,
   fragment: boolean,
 ): void {
-  encodeHeaderField(writer, header); // 1
+  writer.raw(headerField); // 1
   fieldInt(writer, 16, watchId); // 2
   fieldBool(writer, 56, fragment); // 7
 }
 
 export function sizeWatchResponseHead(
-  header: ResponseHeader,
+  headerField: Buffer,
   watchId: number,
   fragment: boolean,
 ): number {
-  return sizeHeaderField(header) + sizeFieldInt(watchId) + sizeFieldBool(fragment);
+  return headerField.length + sizeFieldInt(watchId) + sizeFieldBool(fragment);
 }
 
 /** Pairs are views into `bytes`. */

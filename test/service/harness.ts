@@ -49,6 +49,7 @@ const SETTINGS: MemberSettings = {
   compactStepRecords: 1_000,
   compactRestMs: 10,
   retention: { mode: "off" },
+  keysOnlyWithLease: false,
 };
 
 /** Turns of the loop after which a test that still waits is hung. */
@@ -60,7 +61,6 @@ export type Answer =
 
 export interface ServiceOptions {
   readonly settings?: Partial<MemberSettings>;
-  readonly keysOnlyHasLease?: boolean;
 }
 
 export class Service {
@@ -122,7 +122,7 @@ export class Service {
       txnOpsMax: 128,
       requestBytesMax: settings.requestBytesMax,
       serverVersion: "3.7.1",
-      keysOnlyHasLease: this.#options.keysOnlyHasLease ?? false,
+      keysOnlyWithLease: settings.keysOnlyWithLease,
     });
     this.#server = new GrpcServer({
       methods: this.rpc.methods,

@@ -12,6 +12,7 @@ import {
   emptyPutRequest,
   emptyRangeRequest,
   encodeCompactionRequest,
+  encodeLeaseGrantRequest,
   encodeTxnRequest,
   marshal,
   type RangeRequest,
@@ -342,4 +343,18 @@ test("service: calls are counted by the client's API version, one that is no tex
   assert.equal(await call(["client-api-version", "\xff\xfe"]), Code.INVALID_ARGUMENT);
   const counts = [...service.rpc.clientRequests].map(([key, { value }]) => `${key}: ${value}`);
   assert.deepEqual(counts.sort(), ["unary 3.7: 2", "unary unknown: 1"]);
+});
+
+test("service: keys_only has the lease before 3.7, one key and many (KV-06, DV-05)", async () => {
+  for (const keysOnlyWithLease of [true, false]) {
+    const service = await Service.open({ settings: { keysOnlyWithLease } });
+    const grant = marshal(encodeLeaseGrantRequest, { id: 5n, ttlSeconds: 60 });
+    await service.ok("/etcdserverpb.Lease/LeaseGrant", grant);
+    bytesOf(await service.put({ key: "a", value: value("v"), lease: 5n }));
+    for (const rangeEnd of ["", "b"]) {
+      const bytes = bytesOf(await service.range({ key: "a", rangeEnd, keysOnly: true }));
+      const pair = decodeKeyValue(decodeRangeResponse(bytes).kvs[0] as Buffer);
+      assert.deepEqual([pair.value.length, pair.lease], [0, keysOnlyWithLease ? 5n : 0n]);
+    }
+  }
 });
