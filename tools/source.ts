@@ -15,6 +15,8 @@ export interface SourceFile {
   /** From the root, with slashes: "src/wire/index.ts". */
   readonly path: string;
   readonly text: string;
+  /** `text` with comments blanked. */
+  readonly uncommented: string;
   /** `text` with comments and the contents of literals blanked; the same length and lines. */
   readonly code: string;
   readonly imports: readonly Import[];
@@ -102,10 +104,10 @@ export function lineAt(text: string, offset: number): number {
 }
 
 export function parseSource(path: string, text: string): SourceFile {
-  const withLiterals = strip(text, true);
+  const uncommented = strip(text, true);
   const code = strip(text, false);
   const imports: Import[] = [];
-  for (const match of withLiterals.matchAll(IMPORT)) {
+  for (const match of uncommented.matchAll(IMPORT)) {
     const [all, type, , specifier = ""] = match;
     // A literal may hold words that look like an import.
     if (code[match.index] !== all[0]) continue;
@@ -114,7 +116,7 @@ export function parseSource(path: string, text: string): SourceFile {
     const line = lineAt(text, match.index + all.length);
     imports.push({ specifier, line, isType: type !== undefined });
   }
-  return { path, text, code, imports };
+  return { path, text, uncommented, code, imports };
 }
 
 /** The path that a relative specifier means, from the root. */

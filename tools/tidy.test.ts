@@ -166,15 +166,15 @@ test("tidy: banned words → found in code, and in comments where they are notes
 
 test("tidy: a long line and a long file → refused", () => {
   const found = messages(size, {
-    "src/a/wide.ts": `const a = "${"x".repeat(100)}";\n`,
-    "src/a/wide.test.ts": `f("${"x".repeat(100)}");\n${"f(); ".repeat(21)}\n`,
+    "src/a/wide.ts": `${"f(); ".repeat(21)}\n// ${"word ".repeat(20)}.\n`,
+    "src/a/literal.ts": `f("${"x".repeat(100)}");\n`,
     "src/a/long.ts": "a();\n".repeat(801),
     "src/raft/raft.ts": "a();\n".repeat(1500),
     "src/http2/connection.ts": "a();\n".repeat(1501),
   });
   assert.deepEqual(found, [
-    "src/a/wide.ts:1 113 columns, 100 at most",
-    "src/a/wide.test.ts:2 104 columns, 100 at most",
+    "src/a/wide.ts:1 104 columns, 100 at most",
+    "src/a/wide.ts:2 104 columns, 100 at most",
     "src/a/long.ts:801 801 lines, 800 at most",
     "src/http2/connection.ts:1501 1501 lines, 1500 at most",
   ]);

@@ -7,7 +7,10 @@
 export type Key = string;
 
 declare global {
-  /** Node has these on every Buffer; @types/node leaves them out. No bounds checks: callers make them. */
+  /**
+   * Node has these on every Buffer; @types/node leaves them out. No bounds checks: callers make
+   * them.
+   */
   interface Buffer {
     latin1Slice(lo?: number, hi?: number): string;
     latin1Write(text: string, offset?: number, length?: number): number;

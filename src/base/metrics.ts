@@ -10,7 +10,9 @@ export class Counter {
   }
 }
 
-/** Fixed upper bounds, ascending; an implicit +Inf bucket follows. Units are the caller's (seconds). */
+/**
+ * Fixed upper bounds, ascending; an implicit +Inf bucket follows. Units are the caller's (seconds).
+ */
 export class Histogram {
   readonly bounds: readonly number[];
   /** Observations per bucket, not cumulative; one more than `bounds`. */

@@ -1,4 +1,7 @@
-/** Hostile gRPC over well-formed and broken HTTP/2: every call that began ends once, and nothing is left. */
+/**
+ * Hostile gRPC over well-formed and broken HTTP/2: every call that began ends once, and nothing is
+ * left.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../base/index.ts";

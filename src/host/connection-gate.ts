@@ -25,8 +25,9 @@ export function connectionsMaxOf(limit: number): number {
 /**
  * Counts the connections of all listeners of one kind and lets only so many in at once (FR-07).
  *
- * Sockets arrive paused. Node cannot stop accepting without closing the listener, so the next few are
- * held unread, which a client cannot tell from waiting in the kernel's queue; the rest are closed.
+ * Sockets arrive paused. Node cannot stop accepting without closing the listener, so the next few
+ * are held unread, which a client cannot tell from waiting in the kernel's queue; the rest are
+ * closed.
  */
 export class ConnectionGate {
   readonly connectionsMax: number;

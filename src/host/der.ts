@@ -1,8 +1,8 @@
 /**
  * The little of ASN.1 DER (X.690) that certificates and revocation lists need.
  *
- * Writing builds nested buffers; reading walks a buffer that an operator gave us, so every length is
- * checked and a malformed one throws DerError.
+ * Writing builds nested buffers; reading walks a buffer that an operator gave us, so every length
+ * is checked and a malformed one throws DerError.
  */
 export const DerTag = {
   INTEGER: 0x02,

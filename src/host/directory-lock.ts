@@ -1,14 +1,15 @@
 /**
  * Locks a data directory against a second process, without flock, which Node does not offer.
  *
- * A process holds the directory while it listens on a unix socket in `<directory>/lock/`. The kernel
- * ends the listening when the process dies, however it dies, and only then. A stopped process still
- * holds: its socket accepts, it only does not answer.
+ * A process holds the directory while it listens on a unix socket in `<directory>/lock/`. The
+ * kernel ends the listening when the process dies, however it dies, and only then. A stopped
+ * process still holds: its socket accepts, it only does not answer.
  *
  * Each starter publishes a socket of its own first and looks at the others second. Of two starters
- * the one that looked later has therefore seen the other, so two can never both hold; when both have
- * seen each other, the larger name gives way (decision 0012). A name appears by rename, after the
- * socket listens, so a socket that refuses is one whose process is gone, and its file is removed.
+ * the one that looked later has therefore seen the other, so two can never both hold; when both
+ * have seen each other, the larger name gives way (decision 0012). A name appears by rename, after
+ * the socket listens, so a socket that refuses is one whose process is gone, and its file is
+ * removed.
  *
  * The sockets are reached through /proc/self/fd/N, so that a long path does not matter.
  */

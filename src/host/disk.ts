@@ -1,10 +1,11 @@
 /**
  * The real file system behind seam/Disk.
  *
- * Every call is one hop through the thread pool. A durable write is one hop as well: it goes through
- * a second descriptor opened with O_DSYNC, so that the kernel does the write and the fdatasync in one
- * system call. Measured on this project's machine, 512 B at a time into a preallocated file: 0.14 to
- * 0.16 ms against 0.15 to 0.23 ms for write and fdatasync as two hops (decision 0011).
+ * Every call is one hop through the thread pool. A durable write is one hop as well: it goes
+ * through a second descriptor opened with O_DSYNC, so that the kernel does the write and the
+ * fdatasync in one system call. Measured on this project's machine, 512 B at a time into a
+ * preallocated file: 0.14 to 0.16 ms against 0.15 to 0.23 ms for write and fdatasync as two hops
+ * (decision 0011).
  */
 import * as fs from "node:fs";
 import { dirname } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * What an operator has to mend: a port in use, a bad certificate, a locked directory. The message is
- * one line: what was tried, what was found, what to do. It is shown without a stack.
+ * What an operator has to mend: a port in use, a bad certificate, a locked directory. The message
+ * is one line: what was tried, what was found, what to do. It is shown without a stack.
  */
 export class HostError extends Error {
   constructor(message: string, cause?: unknown) {

@@ -12,8 +12,8 @@ import type { HttpHandler, HttpRequest, HttpResponse, Logger } from "../seam/ind
 import { peerOf } from "./socket-connection.ts";
 
 /**
- * Largest body. The JSON form of the largest request (base64, names) is about 4/3 of it. Beyond: 413,
- * and the connection is closed without reading on.
+ * Largest body. The JSON form of the largest request (base64, names) is about 4/3 of it. Beyond:
+ * 413, and the connection is closed without reading on.
  */
 const BODY_BYTES_MAX = 2 * (REQUEST_BYTES_MAX + GRPC_OVERHEAD_BYTES);
 

@@ -4,8 +4,8 @@ import { openSync, write } from "node:fs";
  * Appends lines to a descriptor away from the event loop: one write at a time, what comes meanwhile
  * goes out with the next one, in order.
  *
- * At most `backlogBytesMax` wait; what comes beyond is dropped and counted, because a stuck reader of
- * the log must not stop a member. Write errors (a closed pipe, a full disk) drop the lines too.
+ * At most `backlogBytesMax` wait; what comes beyond is dropped and counted, because a stuck reader
+ * of the log must not stop a member. Write errors (a closed pipe, a full disk) drop the lines too.
  */
 export class LineWriter {
   droppedLines = 0;

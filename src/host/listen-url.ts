@@ -14,9 +14,9 @@ export type ListenAddress =
 const URL_FORM = /^(https?|unixs?):\/\/(.*)$/;
 
 /**
- * Reads a URL that a server can bind: `http://`, `https://` with host and port, `unix://`, `unixs://`
- * with what is then a path ("unix://name:1" is the socket file "name:1" in the current directory).
- * Throws HostError.
+ * Reads a URL that a server can bind: `http://`, `https://` with host and port, `unix://`,
+ * `unixs://` with what is then a path ("unix://name:1" is the socket file "name:1" in the current
+ * directory). Throws HostError.
  */
 export function parseListenUrl(url: string): ListenAddress {
   const match = URL_FORM.exec(url);

@@ -1,9 +1,9 @@
 /**
  * Listeners for client URLs: HTTP/2 and HTTP/1.1, plain and TLS, on one port (FR-11).
  *
- * A port that both http and https URLs name takes both: a TLS ClientHello is told from plain text by
- * its first byte. Inside, the HTTP/2 preface decides; ALPN only offers. HTTP/2 connections are handed
- * over as seam/Connection, everything else goes to node:http and one HttpHandler.
+ * A port that both http and https URLs name takes both: a TLS ClientHello is told from plain text
+ * by its first byte. Inside, the HTTP/2 preface decides; ALPN only offers. HTTP/2 connections are
+ * handed over as seam/Connection, everything else goes to node:http and one HttpHandler.
  */
 import { rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -19,7 +19,9 @@ import { type TlsMaterial } from "./tls-material.ts";
 
 /** As etcd's (FR-12). Also bounds the wait for the first bytes of a connection. */
 const HEADERS_TIMEOUT_MS = 5 * 60 * 1000;
-/** Most of a TLS handshake is round trips; a client that takes longer only holds a place (FR-12). */
+/**
+ * Most of a TLS handshake is round trips; a client that takes longer only holds a place (FR-12).
+ */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_DELAY_MS = 30_000;
 const BACKLOG = 4096;

@@ -1,8 +1,8 @@
 /**
  * Log lines in the shape of etcd's: one JSON object with level, ts, caller, msg and the fields.
  *
- * Lines are written away from the event loop (LineWriter). `flush` waits for them, for the last lines
- * of a process.
+ * Lines are written away from the event loop (LineWriter). `flush` waits for them, for the last
+ * lines of a process.
  */
 import { pino } from "pino";
 import type { LogFields, Logger, LogLevel } from "../seam/index.ts";

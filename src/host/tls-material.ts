@@ -2,10 +2,10 @@
  * What a TLS listener shows and asks for, kept up to date with its files.
  *
  * Before each handshake the files are looked at (one stat each, off the event loop, shared by the
- * handshakes that arrive meanwhile) and read again when one has changed: certificate, key, CA bundle
- * and revocation list alike (TL-01, TL-02). A slow disk delays a handshake by REFRESH_WAIT_MS_MAX at
- * most; it then goes on with what was read last. Files that do not fit together, as in the middle of
- * a rotation, leave the last good ones in use and are told once.
+ * handshakes that arrive meanwhile) and read again when one has changed: certificate, key, CA
+ * bundle and revocation list alike (TL-01, TL-02). A slow disk delays a handshake by
+ * REFRESH_WAIT_MS_MAX at most; it then goes on with what was read last. Files that do not fit
+ * together, as in the middle of a rotation, leave the last good ones in use and are told once.
  *
  * No DNS on this path (TL-03): the caller's certificate is judged by its chain, the revocation list
  * and the allowed names alone, never by a look-up of its address.

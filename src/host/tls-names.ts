@@ -27,7 +27,9 @@ const OPENSSL_BY_GO_NAME: Readonly<Record<string, string>> = {
   TLS_RSA_WITH_AES_128_CBC_SHA256: "AES128-SHA256",
 };
 
-/** OpenSSL's list for suites named as Go does; "" leaves the choice to OpenSSL. Throws HostError. */
+/**
+ * OpenSSL's list for suites named as Go does; "" leaves the choice to OpenSSL. Throws HostError.
+ */
 export function opensslCiphers(goNames: readonly string[]): string {
   const available = new Set(getCiphers());
   const names = goNames.map((goName) => {

@@ -166,7 +166,9 @@ class Cluster {
   }
 }
 
-/** A failover may lengthen a lease by what was not replicated of its age, and by the wait itself. */
+/**
+ * A failover may lengthen a lease by what was not replicated of its age, and by the wait itself.
+ */
 function lateMsMax(told: Told): number {
   const unreplicatedMs = Math.max(
     checkpointIntervalMs(told.ttlSeconds),

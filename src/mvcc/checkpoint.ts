@@ -7,7 +7,8 @@
  * checkpoint does not know, nothing would tell of the deletion any more. So the first such record
  * takes the checkpoint's validity with it, and the driver writes a new one after the compaction.
  *
- * Shape: `<directory>/index-<number>.ckpt`, a new number each time = blocks of length u32 LE | CRC-32C u32 LE | bytes
+ * Shape: `<directory>/index-<number>.ckpt`, a new number each time = blocks of length u32 LE |
+ * CRC-32C u32 LE | bytes
  *   (index-codec.ts). Table `local` names the one file that is valid.
  * Invariant: the entry in `local` becomes durable with, or after, all revisions in the file.
  */

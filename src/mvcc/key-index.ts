@@ -97,7 +97,9 @@ export class KeyIndex {
     return slot !== -1 && this.locateSlot(slot, revision);
   }
 
-  /** After `locate` or a walk at LATEST: fills `create` and `version`; false when superseded since. */
+  /**
+   * After `locate` or a walk at LATEST: fills `create` and `version`; false when superseded since.
+   */
   isNewest(slot: number): boolean {
     if (this.#slots.main(slot) !== this.main || this.#slots.sub(slot) !== this.sub) return false;
     this.create = this.#slots.create(slot);
@@ -324,7 +326,9 @@ export interface IndexEntry extends RestoredRevision {
 export interface KeyIndexLoader {
   /** Keys ascend; `older` is set by `setOlder`. */
   add(entry: IndexEntry): void;
-  /** The superseded revisions of the key added last, newest first: main, sub * 2 + 1 if tombstone. */
+  /**
+   * The superseded revisions of the key added last, newest first: main, sub * 2 + 1 if tombstone.
+   */
   setOlder(pairs: readonly number[]): void;
   finish(): void;
 }

@@ -7,7 +7,8 @@
  * is appended to at the far end is left full instead of split in halves.
  *
  * Invariant: `live` = live keys below the node; `newest` >= the main revision of each key below it.
- * Invariant: separators[i] <= every key of children[i + 1], and greater than every key of children[i].
+ * Invariant: separators[i] <= every key of children[i + 1], and greater than every key of
+ * children[i].
  */
 import { assert, type Key } from "../base/index.ts";
 

@@ -6,5 +6,7 @@ export const SLICE_ROWS = 500;
 export const STEPS_PER_RECORD = 4;
 /** Keys of the index that are visited before the loop turns. */
 export const SLICE_KEYS = 5_000;
-/** Revisions since the last checkpoint that make a new one due, or a quarter of the keys if more. */
+/**
+ * Revisions since the last checkpoint that make a new one due, or a quarter of the keys if more.
+ */
 export const CHECKPOINT_REVISIONS = 100_000;

@@ -10,7 +10,9 @@ interface CursorHost {
   record(query: RangeQuery, key: Key, slot: number): EncodedKeyValue;
 }
 
-/** Holds nothing but a key and a revision between slices, so it may be kept as long as one likes. */
+/**
+ * Holds nothing but a key and a revision between slices, so it may be kept as long as one likes.
+ */
 export class StoreCursor implements RangeCursor {
   readonly revision: number;
   readonly #host: CursorHost;

@@ -94,7 +94,10 @@ export interface Store {
   begin(): WriteTransaction;
   /** Marks `revision` compacted at once; the records are scrubbed by `compactStep`. */
   compact(revision: number): CompactOutcome;
-  /** Scrubs at most `maxRecords`; false when nothing is left. Called off the hot path, paced by member/. */
+  /**
+   * Scrubs at most `maxRecords`; false when nothing is left. Called off the hot path, paced by
+   * member/.
+   */
   compactStep(maxRecords: number): boolean;
   readonly isCompacting: boolean;
   /**

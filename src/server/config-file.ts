@@ -1,7 +1,8 @@
 /**
- * The configuration file: YAML or JSON (which is YAML), with etcd's keys. Top-level keys are names of
- * flags; the security and socket keys are nested. Durations are whole nanoseconds, or text as for a
- * flag. Unlike etcd, a key that nobody knows is told by name, and a mistake by line and column.
+ * The configuration file: YAML or JSON (which is YAML), with etcd's keys. Top-level keys are names
+ * of flags; the security and socket keys are nested. Durations are whole nanoseconds, or text as
+ * for a flag. Unlike etcd, a key that nobody knows is told by name, and a mistake by line and
+ * column.
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import { isValue, type Settings } from "./command-line.ts";

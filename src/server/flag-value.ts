@@ -1,4 +1,6 @@
-/** Values of flags as Go's flag package reads them. Each reader gives undefined for what is none. */
+/**
+ * Values of flags as Go's flag package reads them. Each reader gives undefined for what is none.
+ */
 
 const NANOSECONDS_PER_UNIT: Readonly<Record<string, number>> = {
   ns: 1,

@@ -1,6 +1,7 @@
 /**
  * The client URLs from the moment they are bound. Binding comes first at a start, so that a port in
- * use is told before anything on the disk is touched; what arrives before the member serves is held.
+ * use is told before anything on the disk is touched; what arrives before the member serves is
+ * held.
  */
 import type { Connection, HttpHandler } from "../seam/index.ts";
 

@@ -51,7 +51,9 @@ export class ManualTime implements Clock, Timers {
     this.#soon = [];
   }
 
-  /** Runs what was put off to the end of the turn, and what that puts off, until nothing is left. */
+  /**
+   * Runs what was put off to the end of the turn, and what that puts off, until nothing is left.
+   */
   turn(): void {
     while (this.#soon.length > 0) {
       const runs = this.#soon;

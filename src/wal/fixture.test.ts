@@ -1,4 +1,6 @@
-/** What the tests of this room share: logs in memory, entries, and real etcd's log to compare with. */
+/**
+ * What the tests of this room share: logs in memory, entries, and real etcd's log to compare with.
+ */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";

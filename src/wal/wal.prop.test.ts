@@ -1,7 +1,7 @@
 /**
- * Crashes at any moment, again and again: what was acknowledged is there, in order, with its content;
- * what is there beyond it is what was sent, in order. The log is opened, repaired and appended to
- * after each crash, on the same disk.
+ * Crashes at any moment, again and again: what was acknowledged is there, in order, with its
+ * content; what is there beyond it is what was sent, in order. The log is opened, repaired and
+ * appended to after each crash, on the same disk.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
