@@ -30,7 +30,7 @@ test("bbolt writer: no rows at all → a file with empty buckets (SN-03)", async
   assert.deepEqual(await readContent(memoryFile(bytes)), rows);
 });
 
-test("bbolt writer: rows of every size → the reader finds them as they were (SN-03)", async () => {
+test("bbolt writer: rows of every size → the reader finds them as they were (SN-03, DB-03)", async () => {
   const prng = new Prng(5);
   const rows: BucketRow[] = [];
   for (let main = 2; main < 4000; main += 1) {

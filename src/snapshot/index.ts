@@ -11,4 +11,3 @@ export {
   snapshotStatus,
   verifySnapshotFile,
 } from "./verify.ts";
-export { bucketsOfView } from "./view-source.ts";
