@@ -124,7 +124,17 @@ async function giveUp(logger: HostLogger, what: string, error: unknown): Promise
 }
 
 /** Errors whose message says all that an operator needs. */
-const EXPECTED: ReadonlySet<string> = new Set(["HostError", "ConfigError", "DataDirectoryError"]);
+const EXPECTED: ReadonlySet<string> = new Set([
+  "HostError",
+  "ConfigError",
+  "DataDirectoryError",
+  "BackendFailed",
+  "CorruptRecord",
+  "DamagedTable",
+  "RecordsMissing",
+  "WalCorrupt",
+  "WalFailed",
+]);
 
 function firstSteps(config: ServerConfig, member: RunningMember): string {
   const url = member.clientUrls[0] ?? "";
