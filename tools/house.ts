@@ -76,10 +76,15 @@ export const LINE_COLUMNS_MAX = 100;
 /** Source files that have no test of their own, each with what proves them instead. */
 export const UNTESTED: Readonly<Record<string, string>> = {
   "src/server/main.ts": "the process tests under test/ start it",
+  "src/server/start-member.ts": "every suite under test/e2e/ starts it",
+  "src/server/embed.ts": "test/package.test.ts embeds a member",
+  "src/server/help.ts": "test/e2e/lifecycle.test.ts asks for it",
   "src/index.ts": "test/package.test.ts imports it from the installed package",
 };
 
-/** Rooms that are proven from outside their folder, each with the suite that goes through its door. */
+/**
+ * Rooms that are proven from outside their folder, each with the suite that goes through its door.
+ */
 export const SUITES: Readonly<Record<string, string>> = {
   // Its tests stand beside the code, and use it as others do.
   host: "src/host/",

@@ -68,14 +68,14 @@ function spanAt(text: string, at: number): Span | undefined {
   const line = text.slice(text.lastIndexOf("\n", at - 1) + 1, at);
   if (!REGEX_MAY_FOLLOW.test(line)) return undefined;
   const end = regexEnd(text, at);
-  return end > at + 1 ? { end, keepsContent: false } : undefined;
+  return end > at + 1 ? { end, keepsContent: true } : undefined;
 }
 
 function blank(text: string): string {
   return text.replace(/[^\n]/g, " ");
 }
 
-/** Blanks comments, and literals too unless `keepsLiterals`; template expressions go with theirs. */
+/** Blanks comments, and literals too unless `keepsLiterals`; template expressions go with them. */
 function strip(text: string, keepsLiterals: boolean): string {
   let out = "";
   let from = 0;

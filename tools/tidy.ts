@@ -332,7 +332,9 @@ function reachedByTests(tree: Tree): Set<string> {
   return reached;
 }
 
-/** Every file that does something is reached from a test in its folder, or from its room's suite. */
+/**
+ * Every file that does something is reached from a test in its folder, or from its room's suite.
+ */
 export const tested: Rule = (tree) => {
   const reached = reachedByTests(tree);
   return productFiles(tree)

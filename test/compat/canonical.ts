@@ -1,6 +1,7 @@
 /**
  * Range answers in a form that two correct servers agree on. Sorting by anything but the key leaves
- * the order of equals open, and with a limit also which of the last equals are in the answer (KV-04).
+ * the order of equals open, and with a limit also which of the last equals are in the answer
+ * (KV-04).
  */
 import type * as m from "../harness/messages.ts";
 import type { Part } from "../harness/proto.ts";

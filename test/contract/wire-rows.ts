@@ -707,7 +707,9 @@ function makeOperation(prng: Prng): wire.RaftOperation {
   return prng.pick(operations)();
 }
 
-/** Null when several operations are set: the last one on the wire counts, which is not seen here. */
+/**
+ * Null when several operations are set: the last one on the wire counts, which is not seen here.
+ */
 function operationFrom(m: InternalRaftRequest): wire.RaftOperation | null {
   const found: wire.RaftOperation[] = [];
   if (m.range) found.push({ kind: "range", range: rangeFrom(m.range) });

@@ -385,7 +385,9 @@ export class Background {
   }
 }
 
-/** Whether real etcd and etcdctl are here; the suites that compare say so and are skipped if not. */
+/**
+ * Whether real etcd and etcdctl are here; the suites that compare say so and are skipped if not.
+ */
 export function hasEtcd(): boolean {
   return (
     spawnSync("etcd", ["--version"]).status === 0 && spawnSync("etcdctl", []).error === undefined
