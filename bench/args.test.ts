@@ -21,7 +21,16 @@ test("args: all flags → all values", () => {
   const args = parseBenchArgs(
     "--cases put-1 --seconds 1.5 --warmup 0 --rounds 3 --target etcd --rate 500 --no-null --write"
       .split(" ")
-      .concat("--json", "out.json", "--profile", "/tmp/p", "--directory", "/tmp"),
+      .concat(
+        "--from",
+        "a.json,b.json",
+        "--json",
+        "out.json",
+        "--profile",
+        "/tmp/p",
+        "--directory",
+        "/tmp",
+      ),
   );
   assert.deepEqual(
     args.cases.map((spec) => spec.name),
@@ -35,6 +44,7 @@ test("args: all flags → all values", () => {
   assert.equal(args.hasNullRun, false);
   assert.equal(args.writesResults, true);
   assert.equal(args.jsonPath, "out.json");
+  assert.deepEqual(args.fromPaths, ["a.json", "b.json"]);
   assert.equal(args.profileDirectory, "/tmp/p");
   assert.equal(args.directory, "/tmp");
 });

@@ -17,6 +17,8 @@ export interface BenchArgs {
   /** Whether the generator is run against a server that answers at once. */
   readonly hasNullRun: boolean;
   readonly jsonPath: string | undefined;
+  /** Files that `--json` wrote: their figures instead of a run. */
+  readonly fromPaths: readonly string[];
   readonly writesResults: boolean;
   /** Where Holdfast's CPU profiles go. */
   readonly profileDirectory: string | undefined;
@@ -38,6 +40,7 @@ export const USAGE = `npm run bench -- [flags]
   --connections N    at most N connections, with all clients on them (default 100)
   --no-null          leave out the generator's own ceiling (its run against a null server)
   --json FILE        all figures of all rounds as JSON
+  --from A,B         run nothing: the tables of figures that --json wrote, put together
   --write            put the tables into bench/RESULTS.md
   --profile DIR      write Holdfast's CPU profiles there (they slow it down a little)
   --directory DIR    where the data directories are made (default: the temporary directory)
@@ -57,6 +60,7 @@ const OPTIONS = {
   connections: { type: "string", default: "100" },
   "no-null": { type: "boolean", default: false },
   json: { type: "string" },
+  from: { type: "string" },
   write: { type: "boolean", default: false },
   profile: { type: "string" },
   directory: { type: "string" },
@@ -77,6 +81,7 @@ export function parseBenchArgs(args: readonly string[]): BenchArgs {
     connectionsMax: wholeOf("--connections", values.connections, 1, 10_000),
     hasNullRun: !values["no-null"],
     jsonPath: values.json,
+    fromPaths: values.from === undefined ? [] : values.from.split(","),
     writesResults: values.write,
     profileDirectory: values.profile,
     directory: values.directory,

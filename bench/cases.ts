@@ -43,7 +43,9 @@ export interface RestartCase extends CaseBase {
   readonly keys: number;
 }
 
-/** A put's latency alone, and while another process reads `keys` keys in one Range after another. */
+/**
+ * A put's latency alone, and while another process reads `keys` keys in one Range after another.
+ */
 export interface LargeReadCase extends CaseBase {
   readonly kind: "large-read";
   readonly keys: number;

@@ -2,13 +2,13 @@
  * `npm run bench`: runs every selected case on etcd and on Holdfast in turn (A B A B), then on a
  * null server for the generator's own ceiling, and prints ratios. README.md explains the method.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BenchArgs, parseBenchArgs, type TargetName, USAGE, UsageError } from "./args.ts";
 import { type CaseSpec, CASES } from "./cases.ts";
 import { report, type Sample } from "./report.ts";
-import { collectFacts, resultsPage } from "./results.ts";
+import { collectFacts, resultsPage, type RunFacts } from "./results.ts";
 import { runCase, type RunSettings } from "./runner.ts";
 import {
   abandonAll,
@@ -122,16 +122,42 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const args = parseBenchArgs(argv);
-  const facts = collectFacts(argv, args.etcdPath);
-  const suite = new Suite(args);
-  await suite.run();
-  const tables = report(suite.samples);
+  const { facts, samples, failures } =
+    args.fromPaths.length > 0 ? readRuns(args.fromPaths) : await measure(args, argv);
+  const tables = report(samples);
   process.stdout.write(`${facts.machine}; Node ${facts.node}; etcd ${facts.etcd}\n\n${tables}`);
   if (args.jsonPath !== undefined) {
-    writeFileSync(args.jsonPath, `${JSON.stringify({ facts, samples: suite.samples }, null, 2)}\n`);
+    writeFileSync(args.jsonPath, `${JSON.stringify({ facts, samples }, null, 2)}\n`);
   }
   if (args.writesResults) writeFileSync(RESULTS, resultsPage(facts, tables));
-  return suite.failures === 0 ? 0 : 1;
+  return failures === 0 ? 0 : 1;
+}
+
+interface Run {
+  readonly facts: RunFacts;
+  readonly samples: readonly Sample[];
+  readonly failures: number;
+}
+
+async function measure(args: BenchArgs, argv: readonly string[]): Promise<Run> {
+  const suite = new Suite(args);
+  await suite.run();
+  const { samples, failures } = suite;
+  return { facts: collectFacts(argv, args.etcdPath), samples, failures };
+}
+
+/** Facts are those of the last file; a case that stands in several keeps its last figures. */
+function readRuns(paths: readonly string[]): Run {
+  let samples: Sample[] = [];
+  let facts: RunFacts | undefined;
+  for (const path of paths) {
+    const run = JSON.parse(readFileSync(path, "utf8")) as Run;
+    const names = new Set(run.samples.map((sample) => sample.caseName));
+    samples = [...samples.filter((sample) => !names.has(sample.caseName)), ...run.samples];
+    facts = run.facts;
+  }
+  if (facts === undefined) throw new UsageError("--from names no file");
+  return { facts, samples, failures: 0 };
 }
 
 for (const [signal, code] of [

@@ -21,7 +21,9 @@ interface ProfileNode {
 /** The parts of Chrome's CPU profile format that are used here. */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
-  /** Ids of the nodes that were on top of the stack, and the time since the sample before, in us. */
+  /**
+   * Ids of the nodes that were on top of the stack, and the time since the sample before, in us.
+   */
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }

@@ -18,7 +18,7 @@ export function collectFacts(args: readonly string[], etcdPath: string): RunFact
   const model = cores[0]?.model.trim() ?? "unknown processor";
   return {
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
-    command: ["npm run bench --", ...args].join(" "),
+    command: ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" "),
     machine: `${cores.length} cores (${model}), ${gigabytes} GB, Linux ${release()}`,
     node: process.version,
     etcd: firstMatch(etcdPath, ["--version"], /etcd Version: (\S+)/),

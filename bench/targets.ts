@@ -1,4 +1,7 @@
-/** Starts and stops the servers under measurement, each as its users would, with one set of settings. */
+/**
+ * Starts and stops the servers under measurement, each as its users would, with one set of
+ * settings.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

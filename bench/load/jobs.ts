@@ -5,7 +5,9 @@ interface JobBase {
   readonly port: number;
 }
 
-/** Waits for the first linearizable range that succeeds; figure `restartMs`, from `startedNs` on. */
+/**
+ * Waits for the first linearizable range that succeeds; figure `restartMs`, from `startedNs` on.
+ */
 export interface AwaitReadyJob extends JobBase {
   readonly kind: "await-ready";
   /** `process.hrtime.bigint()` of any process on this machine, in decimal. */

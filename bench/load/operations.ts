@@ -1,7 +1,7 @@
 /**
- * The requests of each case. A request is encoded once, when the run is prepared; sending it patches
- * a key of 8 bytes into the one buffer, which the channel copies. Only compare-and-put, whose
- * revisions change, encodes each time.
+ * The requests of each case. A request is encoded once, when the run is prepared; sending it
+ * patches a key of 8 bytes into the one buffer, which the channel copies. Only compare-and-put,
+ * whose revisions change, encodes each time.
  */
 import { ByteWriter, type Prng } from "../../src/base/index.ts";
 import {
