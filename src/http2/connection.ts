@@ -33,6 +33,7 @@ import { HpackDecoder } from "./hpack-decoder.ts";
 import { type HeaderList, HpackEncoder, PreparedHeaders } from "./hpack-encoder.ts";
 import {
   FRAME_BYTES_MAX,
+  HANDSHAKE_MS,
   type Http2Limits,
   OUTPUT_BULK_BYTES,
   OUTPUT_DIRECT_BYTES,
@@ -111,6 +112,7 @@ export class Http2Connection<C> {
 
   #prefaceLeft: number;
   #settingsReceived = false;
+  #startedMs = 0;
   /** An incomplete frame that is not DATA, or less than a frame header. */
   #held = Buffer.alloc(0);
   #heldLength = 0;
@@ -199,6 +201,7 @@ export class Http2Connection<C> {
   /** Sends this side's preface. Before anything else. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
+    this.#startedMs = nowMs;
     this.receivedMs = nowMs;
     this.#guard.tick(nowMs);
     const { output } = this;
@@ -1023,6 +1026,9 @@ export class Http2Connection<C> {
     this.#guard.tick(nowMs);
     if (this.isClosed) return;
     if (this.output.pendingBytes > this.#limits.outputBytesMax) this.#overflow();
+    if (!this.#settingsReceived && nowMs - this.#startedMs > HANDSHAKE_MS) {
+      this.fail(ErrorCode.SETTINGS_TIMEOUT, "no SETTINGS");
+    }
     if (this.#drainStartedMs >= 0 && nowMs - this.#drainStartedMs > DRAIN_PING_MS) {
       this.#finishDrain();
     }

@@ -239,6 +239,18 @@ test("flood: the socket takes nothing → stream data waits in its stream, not i
   assert.deepEqual([http2.output.pendingBytes, stream.queuedBytes], [1_009, 0]);
 });
 
+test("flood: a preface and then nothing → closed after two minutes", () => {
+  const recorder = new Http2Recorder<Stream<string>>();
+  const limits = HTTP2_LIMITS_DEFAULT;
+  const http2 = new Http2Connection<string>({ role: "server", limits, events: recorder });
+  http2.start(1_000);
+  http2.receive(PREFACE, 1_000);
+  http2.tick(121_000);
+  assert.equal(http2.isClosed, false);
+  http2.tick(121_001);
+  assert.equal(recorder.closed?.code, ErrorCode.SETTINGS_TIMEOUT);
+});
+
 test("flood guard: useful frames take overhead back, time forgives both kinds", () => {
   const limits = { ...HTTP2_LIMITS_DEFAULT, overheadFramesMax: 2, rapidResetsMax: 1 };
   const guard = new FloodGuard(limits);
