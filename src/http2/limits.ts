@@ -54,6 +54,8 @@ export const HTTP2_LIMITS_DEFAULT: Http2Limits = {
  * A stream reset by the peer within this time, with nothing sent on it, counts as a rapid reset.
  */
 export const RAPID_RESET_MS = 1_000;
+/** A peer that has not sent its SETTINGS by then is dropped. */
+export const HANDSHAKE_MS = 120_000;
 /**
  * Largest frame payload taken, RFC 9113's least (SETTINGS_MAX_FRAME_SIZE). Beyond:
  * FRAME_SIZE_ERROR.
