@@ -14,6 +14,8 @@ function bytes(text: string): Buffer {
   return Buffer.from(text);
 }
 
+const FILLED = { key: bytes("fill/"), rangeEnd: bytes("fill0") };
+
 describe("alarms", () => {
   let server: Server;
   let client: TestClient;
@@ -31,14 +33,19 @@ describe("alarms", () => {
   const refusal = async (call: Promise<{ ok: boolean; refusal?: unknown }>): Promise<unknown> =>
     (await call).refusal;
 
-  test("quota: reached → NOSPACE, writes refused, reads and deletes served, then healed (QU-02 QU-05 PU-07 DL-03 TX-15 KV-12 LE-14 MA-02 HT-01 HT-03)", async () => {
+  test("quota: reached → NOSPACE, writes refused, reads and deletes served, then healed (QU-02 QU-05 PU-07 DL-03 TX-15 KV-12 LE-14 MA-02 HT-01 HT-03 DV-04)", async () => {
     await client.must(METHODS.leaseGrant, { id: 5n, ttl: 600n });
     const value = Buffer.alloc(512 * 1024, 1);
     let refused: unknown;
+    let attempts = 0n;
     for (let i = 0; i < 64 && refused === undefined; i++) {
+      attempts++;
       refused = await refusal(client.call(METHODS.put, { key: bytes(`fill/${i}`), value }));
     }
     assert.deepEqual(refused, NO_SPACE);
+    // What was refused was not done all the same.
+    const kept = await client.must(METHODS.range, { ...FILLED, keysOnly: true });
+    assert.equal(kept.count, attempts - 1n);
     const { alarms } = await client.must(METHODS.alarm, { action: ALARM.GET });
     assert.deepEqual(alarms, [{ memberId, alarm: NOSPACE }]);
 
@@ -58,8 +65,7 @@ describe("alarms", () => {
     const status = await client.must(METHODS.status, {});
     assert.match(status.errors.join(), /memberID:\d+ +alarm:NOSPACE/);
 
-    const rangeEnd = bytes("fill0");
-    const deleted = await client.must(METHODS.deleteRange, { key: bytes("fill/"), rangeEnd });
+    const deleted = await client.must(METHODS.deleteRange, FILLED);
     assert.ok(deleted.deleted > 1n);
     const revision = deleted.header?.revision ?? 0n;
     await client.must(METHODS.compact, { revision, physical: true });

@@ -41,7 +41,7 @@ describe("http", () => {
     assert.equal((await http(`${server.url}/readyz/unknown`)).status, 404);
   });
 
-  test("http: /version → server and cluster version (HT-07)", async () => {
+  test("http: /version → server, cluster and storage version (HT-07 PV-01 SV-01)", async () => {
     const answer = await http(`${server.url}/version`);
     const version = JSON.parse(answer.body) as Record<string, string>;
     assert.match(version.etcdserver ?? "", /^3\.7\.\d+$/);

@@ -4,6 +4,8 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { METHODS, TestClient } from "../harness/client.ts";
+import { decode } from "../harness/proto.ts";
+import { LogEntry, lastWalFile } from "../robustness/wal-file.ts";
 import {
   freePort,
   holdfastCommand,
@@ -116,6 +118,28 @@ describe("lifecycle", () => {
     assert.ok(lease.ttl > 400n && lease.ttl <= 502n, `${lease.ttl} s left`);
     assert.deepEqual(lease.keys.map(String).sort(), ["r0", "r1", "r2", "r3"]);
     again.close();
+  });
+
+  test("log: a new cluster begins with its member, each start with an empty entry of a new term (RA-06 RA-07 RA-10)", async () => {
+    const first = await begin("holdfast");
+    await first.stop();
+    const second = await begin("holdfast", { dataDirectory: first.dataDirectory });
+    await second.kill();
+    const entries = lastWalFile(first.dataDirectory)
+      .frames.filter((frame) => frame.type === 2)
+      .map((frame) => decode(LogEntry, frame.data));
+    const [founding] = entries;
+    assert.deepEqual([founding?.type, founding?.term, founding?.index], [1, 1n, 1n]);
+    const context = founding?.data.toString("latin1") ?? "";
+    assert.ok(context.includes(`http://127.0.0.1:${first.ports.peer}`), context);
+    const markers = entries.filter((entry) => entry.type === 0 && entry.data.length === 0);
+    assert.deepEqual(
+      markers.map((entry) => entry.term),
+      [2n, 3n],
+    );
+    for (let i = 1; i < entries.length; i++) {
+      assert.equal(entries[i]?.index, (entries[i - 1]?.index ?? 0n) + 1n);
+    }
   });
 
   test("refused: a data directory in use → one clear line and exit 1, its owner goes on", async () => {

@@ -91,6 +91,20 @@ describe("services", () => {
     }
   });
 
+  test("keep-alive: a known lease is renewed at once, without an entry in the log (LE-13 LE-04)", async () => {
+    await client.must(METHODS.leaseGrant, { id: 31n, ttl: 300n });
+    const before = await client.must(METHODS.status, {});
+    const stream = client.keepAlive();
+    for (let i = 0; i < 20; i++) stream.send({ id: 31n });
+    stream.send({ id: 32n });
+    await stream.until((received) => received.length === 21);
+    const ttls = stream.received.map((response) => response.ttl);
+    assert.deepEqual(ttls, [...Array<bigint>(20).fill(300n), 0n]);
+    stream.cancel();
+    const after = await client.must(METHODS.status, {});
+    assert.equal(after.raftIndex, before.raftIndex);
+  });
+
   test("health: the empty service is serving, an unknown one is not found (HE-01)", async () => {
     const serving = await client.must(METHODS.health, {});
     assert.equal(serving.status, 1);

@@ -1,6 +1,7 @@
 /** Just enough of the log's format (WL-02) to find where its records lie. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { decode, field, schema } from "../harness/proto.ts";
 
 export interface Frame {
   /** Of the length word. */
@@ -9,8 +10,38 @@ export interface Frame {
   readonly end: number;
   /** Bytes of the record between length word and padding. */
   readonly recordBytes: number;
-  /** 2 = entry, 3 = state (WL-03). */
+  /** 1 = metadata, 2 = entry, 3 = state, 4 = crc, 5 = snapshot (WL-03). */
   readonly type: number;
+  readonly data: Buffer;
+}
+
+interface WalRecord {
+  type: number;
+  data: Buffer;
+}
+const WalRecord = schema<WalRecord>([field("type", 1, "int32"), field("data", 3, "bytes")]);
+
+export interface LogEntry {
+  type: number;
+  term: bigint;
+  index: bigint;
+  data: Buffer;
+}
+/** raftpb.Entry. */
+export const LogEntry = schema<LogEntry>([
+  field("type", 1, "int32"),
+  field("term", 2, "uint64"),
+  field("index", 3, "uint64"),
+  field("data", 4, "bytes"),
+]);
+
+function decodeOrZero(bytes: Buffer): WalRecord {
+  try {
+    return decode(WalRecord, bytes);
+  } catch {
+    // Records that a test has damaged have no type.
+    return { type: 0, data: Buffer.alloc(0) };
+  }
 }
 
 export interface WalFile {
@@ -38,8 +69,8 @@ export function lastWalFile(dataDirectory: string): WalFile {
     const padBytes = (top & 0x80) === 0 ? 0 : top & 0x07;
     const end = offset + 8 + recordBytes + padBytes;
     if (end > bytes.length) break;
-    // The type is the first field of a record, tag 1, and fits one byte.
-    frames.push({ offset, end, recordBytes, type: bytes[offset + 9] ?? 0 });
+    const record = decodeOrZero(bytes.subarray(offset + 8, offset + 8 + recordBytes));
+    frames.push({ offset, end, recordBytes, ...record });
     offset = end;
   }
   return { path, frames };
