@@ -98,7 +98,7 @@ export function filesBelow(directory, root = ROOT) {
 /** Changes when a source, the compiler or its options change. */
 function buildStamp() {
   const hash = createHash("sha256");
-  const sources = filesBelow("src").filter((path) => /(?<!\.(test|bench))\.ts$/.test(path));
+  const sources = filesBelow("src").filter((path) => /(?<!\.(test|bench|child))\.ts$/.test(path));
   for (const path of [...sources, "tsconfig.json", "tsconfig.build.json", "package-lock.json"]) {
     const stat = statSync(join(ROOT, path));
     hash.update(`${path} ${stat.size} ${stat.mtimeMs}\n`);

@@ -62,8 +62,9 @@ export function readTree(root: string): Tree {
   return makeTree(texts, Object.keys(manifest.dependencies ?? {}));
 }
 
+/** Tests, measurements, processes that tests start, and everything outside src/. */
 export function isTest(path: string): boolean {
-  return path.endsWith(".test.ts") || path.endsWith(".bench.ts") || !path.startsWith("src/");
+  return /\.(test|bench|child)\.ts$/.test(path) || !path.startsWith("src/");
 }
 
 /** "wire" for src/wire/kv.ts; "" for src/index.ts. */
