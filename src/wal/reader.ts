@@ -108,6 +108,7 @@ export class WalReader {
           yield* this.#settled(this.hardState.commit);
           await segment.fill();
         }
+        if (isLast) await segment.checkBeyond();
       } finally {
         await segment.close();
       }

@@ -10,6 +10,7 @@
  */
 import { crc32c } from "../base/index.ts";
 import type { OpenFile } from "../seam/index.ts";
+import { findLaterBatch } from "./beyond-tail.ts";
 import { WalCorrupt } from "./errors.ts";
 import { Frame, parseFrame } from "./frame.ts";
 import { FRAME_BYTES, RecordType, SECTOR_BYTES } from "./record.ts";
@@ -123,6 +124,17 @@ export class SegmentReader {
   /** A fault at the record that `next` stepped over last. */
   fault(found: string, wanted: string, at = this.frame.dataLo): WalCorrupt {
     return new WalCorrupt({ path: this.#file.path, offset: this.#base + at, found, wanted });
+  }
+
+  /**
+   * After the end of the last segment: throws WalCorrupt when later batches prove that it is none.
+   */
+  async checkBeyond(): Promise<void> {
+    const later = await findLaterBatch(this.#file, this.offset);
+    if (later === undefined) return;
+    const found = this.torn?.found ?? "nothing written";
+    const wanted = `what was acknowledged before the record at ${later}`;
+    throw this.fault(found, wanted, this.#at);
   }
 
   close(): Promise<void> {

@@ -100,6 +100,8 @@ export class Wal {
   #hardState: HardState;
   /** `#hardState` is newer than what was encoded. */
   #isStateWaiting = false;
+  /** And somebody waits for it. */
+  #isStateDue = false;
   #snapshotIndex: number;
   #releasedIndex = 0;
 
@@ -157,8 +159,10 @@ export class Wal {
       this.#crc = records.addEntry(this.#crc, entry);
       this.#lastIndex = entry.index;
     }
-    if (hardState !== undefined) this.setCommit(hardState);
-    this.#encodeState();
+    if (hardState !== undefined) {
+      this.setCommit(hardState);
+      this.#isStateDue = true;
+    }
     return this.#flush();
   }
 
@@ -221,7 +225,7 @@ export class Wal {
 
   async #close(): Promise<void> {
     if (this.#failure === undefined) {
-      this.#encodeState();
+      this.#isStateDue = this.#isStateWaiting;
       await this.#flush().catch(() => undefined);
     }
     this.#failure ??= new WalFailed("the write-ahead log is closed");
@@ -240,6 +244,10 @@ export class Wal {
     return undefined;
   }
 
+  get #hasWork(): boolean {
+    return this.#batch.records.length > 0 || this.#isStateDue;
+  }
+
   #add(type: number, data: Uint8Array): void {
     this.#crc = this.#batch.records.addRecord(type, this.#crc, data);
   }
@@ -247,12 +255,13 @@ export class Wal {
   #encodeState(): void {
     if (!this.#isStateWaiting) return;
     this.#isStateWaiting = false;
+    this.#isStateDue = false;
     this.#add(RecordType.STATE, marshalHardState(this.#hardState));
   }
 
   /** The promise of the batch that is being filled; starts the write when none is under way. */
   #flush(): Promise<void> {
-    if (this.#batch.records.length === 0) return this.#writing ?? Promise.resolve();
+    if (!this.#hasWork) return this.#writing ?? Promise.resolve();
     const { promise } = this.#batch.settled;
     this.#writing ??= this.#writeBatches();
     return promise;
@@ -260,7 +269,7 @@ export class Wal {
 
   /** Writes batch after batch until none is left. Never rejects. */
   async #writeBatches(): Promise<void> {
-    while (this.#batch.records.length > 0 && this.#failure === undefined) {
+    while (this.#hasWork && this.#failure === undefined) {
       const batch = this.#seal();
       try {
         await this.#write(batch);
@@ -279,6 +288,8 @@ export class Wal {
    * Takes the batch being filled and begins the next: with a new segment, when this one is full.
    */
   #seal(): Batch {
+    // Last in its batch, and only there: it proves that the batch is whole (beyond-tail.ts).
+    this.#encodeState();
     const batch = this.#batch;
     this.#batch = newBatch(this.#idle);
     const end = (batch.segment === undefined ? this.#offset : 0) + batch.records.length;
