@@ -6,6 +6,9 @@
  *     // ... any etcd client can talk to member.clientUrls ...
  *     await member.close();
  */
-export { startEmbedded as startMember, type StartMemberOptions } from "./server/embed.ts";
-export type { RunningMember } from "./server/start-member.ts";
+export {
+  type RunningMember,
+  startEmbedded as startMember,
+  type StartMemberOptions,
+} from "./server/index.ts";
 export type { LogFields, Logger, LogLevel } from "./seam/index.ts";

@@ -217,7 +217,8 @@ test("listen: far more connections than the cap → the rest are closed at once 
     return socket;
   });
   await Promise.race(sockets.map((socket) => once(socket, "close")));
-  await Promise.all(sockets.map((socket) => socket.connecting && once(socket, "connect")));
+  const connecting = sockets.filter((socket) => socket.connecting);
+  await Promise.all(connecting.map((socket) => once(socket, "connect")));
   assert.ok(gate.refused > 0);
   assert.equal(gate.openCount, 1);
   for (const socket of sockets) socket.destroy();

@@ -88,7 +88,8 @@ export function readEnvironment(
   warn: (message: string, variable: string) => void,
 ): void {
   const flagByVariable = new Map(FLAGS.map((flag) => [variableOf(flag.name), flag]));
-  for (const [variable, value] of Object.entries(environment).sort()) {
+  for (const variable of Object.keys(environment).sort()) {
+    const value = environment[variable];
     if (!variable.startsWith("ETCD_") || value === undefined) continue;
     const flag = flagByVariable.get(variable);
     if (variable === "ETCD_VERSION" || flag === undefined) {

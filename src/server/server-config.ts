@@ -228,7 +228,7 @@ function clusterOf(settings: Options, name: string, isFounded: boolean) {
         "(--initial-cluster must name this member alone, --initial-cluster-state must be new)",
     );
   }
-  if ([...peerUrls].sort().join() !== [...advertised].sort().join()) {
+  if (peerUrls.toSorted().join() !== advertised.toSorted().join()) {
     throw new ConfigError(
       `--initial-cluster has ${peerUrls.map((url) => `${name}=${url}`).join(",")} but missing from ` +
         `--initial-advertise-peer-urls=${advertised.join(",")}`,

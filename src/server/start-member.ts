@@ -17,6 +17,7 @@ import {
   hostDisk,
   keepSelfSigned,
   listen,
+  type ListenOptions,
   lockDirectory,
   systemClock,
   systemDigests,
@@ -66,78 +67,123 @@ async function start(
   await makeDataDirectory(config.dataDirectory);
   const lock: DirectoryLock = await lockDirectory(config.dataDirectory);
   undo.push(() => lock.release());
+  const ports = await bindPorts(config, logger);
+  undo.push(() => ports.close());
+
+  const failure = Promise.withResolvers<Error>();
+  const onFatal = (error: Error) => failure.resolve(error);
+  const member = await open(config, logger, ports.clientUrls, onFatal);
+  undo.push(() => member.close());
+  const { rpc, grpc } = serve(config, logger, member, ports);
+  announce(ports.clientUrls, logger);
+  return {
+    clientUrls: ports.clientUrls,
+    metricsUrls: ports.metricsUrls,
+    memberId: formatId(member.id),
+    clusterId: formatId(member.clusterId),
+    failed: failure.promise,
+    close: async () => {
+      await ports.stopAccepting();
+      rpc.drain();
+      await drained(grpc);
+      grpc.close();
+      await ports.close();
+      await member.close();
+      await lock.release();
+    },
+  };
+}
+
+/** What is bound, with the doors behind which it waits for the member. */
+interface Ports {
+  readonly door: FrontDoor;
+  readonly metricsDoor: FrontDoor;
+  readonly clientUrls: readonly string[];
+  readonly metricsUrls: readonly string[];
+  stopAccepting(): Promise<void>;
+  /** Ends connections too. */
+  close(): Promise<void>;
+}
+
+async function bindPorts(config: ServerConfig, logger: Logger): Promise<Ports> {
   const gate = new ConnectionGate(connectionsMaxOf(descriptorLimit()));
   const tls = await clientTls(config, logger);
   const door = new FrontDoor();
   const metricsDoor = new FrontDoor();
-  const hasOwnHttp = config.listenClientHttpUrls.length > 0;
-  const shared = { gate, logger, reusePort: config.reusePort, ...(tls && { tls }) };
-  const bind = async (options: Parameters<typeof listen>[0]): Promise<Listener[]> => {
-    const listeners = await listen(options);
-    undo.push(async () => void (await Promise.all(listeners.map((listener) => listener.close()))));
-    return listeners;
+  const { listenClientUrls, listenClientHttpUrls, listenMetricsUrls, reusePort } = config;
+  const listeners: Listener[] = [];
+  const bind = async (
+    urls: readonly string[],
+    doors: Pick<ListenOptions, "onConnection" | "http">,
+  ): Promise<string[]> => {
+    const bound = await listen({ urls, gate, logger, reusePort, ...(tls && { tls }), ...doors });
+    listeners.push(...bound);
+    return bound.map((listener) => listener.url);
   };
-  const { onConnection, http } = door;
-  const clients = await bind({
-    ...shared,
-    urls: config.listenClientUrls,
-    onConnection,
-    ...(hasOwnHttp ? {} : { http }),
-  });
-  if (hasOwnHttp) await bind({ ...shared, urls: config.listenClientHttpUrls, http });
-  const metrics =
-    config.listenMetricsUrls.length === 0
-      ? []
-      : await bind({ ...shared, urls: config.listenMetricsUrls, http: metricsDoor.http });
-  const clientUrls = clients.map((listener) => listener.url);
+  const stopAccepting = async (): Promise<void> => {
+    await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+  };
+  const close = async (): Promise<void> => {
+    await stopAccepting();
+    gate.destroyAll();
+  };
+  try {
+    const { onConnection, http } = door;
+    const hasOwnHttp = listenClientHttpUrls.length > 0;
+    const clientUrls = await bind(
+      listenClientUrls,
+      hasOwnHttp ? { onConnection } : { onConnection, http },
+    );
+    await bind(listenClientHttpUrls, { http });
+    const metricsUrls = await bind(listenMetricsUrls, { http: metricsDoor.http });
+    return { door, metricsDoor, clientUrls, metricsUrls, stopAccepting, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
 
-  const failure = Promise.withResolvers<Error>();
-  const onFatal = (error: Error) => failure.resolve(error);
-  const member = await open(config, logger, clientUrls, onFatal);
-  undo.push(() => member.close());
+/** Opens the doors: from here on clients are answered. */
+function serve(
+  config: ServerConfig,
+  logger: Logger,
+  member: SoloMember,
+  { door, metricsDoor }: Ports,
+): { rpc: Rpc; grpc: GrpcServer } {
+  const { minorVersion, txnOpsMax, requestBytesMax } = config;
+  const serverVersion = serverVersionOf(minorVersion);
   const rpc = openRpc({
     member,
     timers: systemTimers,
     logger: logger.child("rpc"),
-    txnOpsMax: config.txnOpsMax,
-    requestBytesMax: config.requestBytesMax,
-    serverVersion: serverVersionOf(config.minorVersion),
-    keysOnlyWithLease: config.minorVersion < 7,
+    txnOpsMax,
+    requestBytesMax,
+    serverVersion,
+    keysOnlyWithLease: minorVersion < 7,
   });
-  const grpc = serveGrpc(config, logger, rpc, hasOwnHttp ? undefined : http);
+  const hasOwnHttp = config.listenClientHttpUrls.length > 0;
+  const grpc = serveGrpc(config, logger, rpc, hasOwnHttp ? undefined : door.http);
   const gateway = openGateway({
     member,
     timers: systemTimers,
-    serverVersion: serverVersionOf(config.minorVersion),
-    minorVersion: config.minorVersion,
+    serverVersion,
+    minorVersion,
     holdfastVersion: HOLDFAST_VERSION,
     metrics: [...hostMetrics(), ...transportMetrics(grpc.stats), ...requestMetrics(rpc)],
     variables: debugVariables,
   });
   door.open((connection) => grpc.serve(connection), gateway.handler);
   metricsDoor.open((connection) => connection.destroy(), gateway.metricsHandler);
+  return { rpc, grpc };
+}
+
+/** The lines that tools wait for. */
+function announce(clientUrls: readonly string[], logger: Logger): void {
   logger.info("ready to serve client requests");
   for (const url of clientUrls) {
     const how = url.startsWith("https") || url.startsWith("unixs") ? "securely" : "insecurely";
     logger.info(`serving client traffic ${how}`, { address: url });
   }
-  return {
-    clientUrls,
-    metricsUrls: metrics.map((listener) => listener.url),
-    memberId: formatId(member.id),
-    clusterId: formatId(member.clusterId),
-    failed: failure.promise,
-    close: async () => {
-      const listeners = [...clients, ...metrics];
-      const closed = Promise.all(listeners.map((listener) => listener.close()));
-      rpc.drain();
-      await drained(grpc);
-      grpc.close();
-      await closed;
-      await member.close();
-      await lock.release();
-    },
-  };
 }
 
 async function makeDataDirectory(path: string): Promise<void> {

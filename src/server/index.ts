@@ -1,0 +1,2 @@
+export { startEmbedded, type StartMemberOptions } from "./embed.ts";
+export type { RunningMember } from "./start-member.ts";
