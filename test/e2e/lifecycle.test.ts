@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { METHODS, TestClient } from "../harness/client.ts";
 import { decode } from "../harness/proto.ts";
-import { LogEntry, lastWalFile } from "../robustness/wal-file.ts";
+import { lastWalFile, LogEntry, WalSnapshot } from "../robustness/wal-file.ts";
 import {
   freePort,
   holdfastCommand,
@@ -140,6 +140,35 @@ describe("lifecycle", () => {
     for (let i = 1; i < entries.length; i++) {
       assert.equal(entries[i]?.index, (entries[i - 1]?.index ?? 0n) + 1n);
     }
+  });
+
+  test("log: snapshot records follow the store, and a restart goes on from there (SN-05 WL-09)", async () => {
+    const flags = ["--snapshot-count", "20"];
+    const first = await begin("holdfast", { flags });
+    const client = new TestClient(first.address);
+    const marks = (): bigint[] =>
+      lastWalFile(first.dataDirectory)
+        .frames.filter((frame) => frame.type === 5)
+        .map((frame) => decode(WalSnapshot, frame.data).index);
+    let count = 0;
+    await poll("a snapshot record beyond the first", async () => {
+      for (let i = 0; i < 30; i++, count++) {
+        await client.must(METHODS.put, { key: Buffer.from("n"), value: Buffer.from(`${count}`) });
+      }
+      return marks().some((index) => index > 0n);
+    });
+    client.close();
+    await first.kill();
+    assert.deepEqual(
+      marks(),
+      marks().toSorted((a, b) => (a < b ? -1 : 1)),
+    );
+    const second = await begin("holdfast", { flags, dataDirectory: first.dataDirectory });
+    const again = new TestClient(second.address);
+    const { kvs } = await again.must(METHODS.range, { key: Buffer.from("n") });
+    again.close();
+    assert.equal(kvs[0]?.value.toString(), String(count - 1));
+    assert.equal(kvs[0]?.version, BigInt(count));
   });
 
   test("refused: a data directory in use → one clear line and exit 1, its owner goes on", async () => {

@@ -35,6 +35,15 @@ export const LogEntry = schema<LogEntry>([
   field("data", 4, "bytes"),
 ]);
 
+export interface WalSnapshot {
+  index: bigint;
+  term: bigint;
+}
+export const WalSnapshot = schema<WalSnapshot>([
+  field("index", 1, "uint64"),
+  field("term", 2, "uint64"),
+]);
+
 function decodeOrZero(bytes: Buffer): WalRecord {
   try {
     return decode(WalRecord, bytes);
