@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  isValue,
-  readCommandLine,
-  readEnvironment,
-  type Settings,
-  variableOf,
-} from "./command-line.ts";
+import { readCommandLine, readEnvironment, type Settings, variableOf } from "./command-line.ts";
 import { ConfigError, UsageError } from "./config-error.ts";
-import { FLAGS } from "./flag-table.ts";
 import { readBool, readDurationMs, readInteger, readList } from "./flag-value.ts";
 
 function read(...parts: string[]): Record<string, string> {
@@ -119,12 +112,4 @@ test("flag values: durations, bools, integers and lists as Go reads them", () =>
     undefined,
   ]);
   assert.deepEqual(readList("b, a,,b"), ["b", "a"]);
-});
-
-test("flag table: names are unique, and every default is a value of its kind", () => {
-  assert.equal(new Set(FLAGS.map((flag) => flag.name)).size, FLAGS.length);
-  for (const flag of FLAGS) {
-    assert.ok(isValue(flag, flag.fallback), flag.name);
-    for (const off of flag.off ?? []) assert.ok(isValue(flag, off), flag.name);
-  }
 });
