@@ -20,6 +20,17 @@ export class CorruptRecord extends Error {
   }
 }
 
+/** A table whose rows cannot be as they were written, whatever their checksums say. */
+export class DamagedTable extends Error {
+  readonly table: Table;
+
+  constructor(table: Table, detail: string, cause?: unknown) {
+    super(`damaged table "${table}": ${detail}`, cause === undefined ? undefined : { cause });
+    this.name = "DamagedTable";
+    this.table = table;
+  }
+}
+
 /** The medium refused a write or a sync; `code` is Node's or LMDB's, such as ENOSPC. */
 export class BackendFailed extends Error {
   readonly code: string;

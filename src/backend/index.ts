@@ -1,4 +1,4 @@
-export { BackendFailed, CorruptRecord } from "./errors.ts";
+export { BackendFailed, CorruptRecord, DamagedTable } from "./errors.ts";
 export { type LmdbBackendOptions, openLmdbBackend } from "./lmdb-backend.ts";
 export { MemoryBackend, type MemoryBackendOptions, MemoryMedium } from "./memory-backend.ts";
 export * from "./types.ts";

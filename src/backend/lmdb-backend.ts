@@ -9,22 +9,22 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { assert } from "../base/index.ts";
-import { BackendFailed, CorruptRecord } from "./errors.ts";
-import { copyOf, openEnvironment, recordChecksum } from "./lmdb-env.ts";
+import { assert, AssertionError } from "../base/index.ts";
+import { BackendFailed, CorruptRecord, DamagedTable } from "./errors.ts";
+import { openEnvironment } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
 import type { WriterOptions, WriterReply, WriterRequest } from "./lmdb-writer.ts";
-import { mergeRows, type RowSource } from "./merge.ts";
-import { CHECKSUM_BYTES, FLAG_APPEND, Overlay, type Batch } from "./overlay.ts";
 import {
-  META_CONSISTENT_INDEX,
-  META_TERM,
-  type AppliedPoint,
-  type Backend,
-  type ReadView,
-  type Row,
-  type Table,
-} from "./types.ts";
+  lastKey,
+  META_INDEX_KEY,
+  META_TERM_KEY,
+  readApplied,
+  readRecord,
+  rowsOf,
+} from "./lmdb-rows.ts";
+import { mergeRows } from "./merge.ts";
+import { FLAG_APPEND, Overlay, type Batch } from "./overlay.ts";
+import { type AppliedPoint, type Backend, type ReadView, type Row, type Table } from "./types.ts";
 
 export interface LmdbBackendOptions {
   /** Created when missing; its parent must exist. Owned by this backend alone. */
@@ -33,15 +33,7 @@ export interface LmdbBackendOptions {
 
 /** The table whose keys arrive in ascending order. */
 const APPEND_TABLE: Table = "key";
-const META_INDEX_KEY = Buffer.from(META_CONSISTENT_INDEX, "latin1");
-const META_TERM_KEY = Buffer.from(META_TERM, "latin1");
-const LOWEST_KEY = Buffer.of(0);
 const FILE_NAME = /^data-(\d{6})\.mdb$/;
-
-/** The second argument is missing in lmdb's types. */
-interface FastDatabase {
-  getBinaryFast(key: Buffer, options?: object): Buffer | undefined;
-}
 
 interface Waiting {
   readonly batch: Batch;
@@ -112,7 +104,11 @@ class LmdbBackend implements Backend {
   get(table: Table, key: Buffer): Buffer | undefined {
     const found = this.#overlay.get(table, key.latin1Slice());
     if (found !== undefined) return found ?? undefined;
-    return readRecord(this.#database(table), table, key);
+    try {
+      return readRecord(this.#database(table), table, key);
+    } catch (error) {
+      throw namedError(table, error);
+    }
   }
 
   scan(
@@ -126,6 +122,8 @@ class LmdbBackend implements Backend {
     try {
       const cursors = this.#overlay.cursors(table, lo.latin1Slice());
       return mergeRows(next, cursors, hi?.latin1Slice(), { limit, bytesMax });
+    } catch (error) {
+      throw namedError(table, error);
     } finally {
       close();
     }
@@ -189,6 +187,8 @@ class LmdbBackend implements Backend {
         const { next, close } = rowsOf(database(table), table, lo, hi, { transaction });
         try {
           return mergeRows(next, [], hi?.latin1Slice(), { limit, bytesMax });
+        } catch (error) {
+          throw namedError(table, error);
         } finally {
           close();
         }
@@ -373,63 +373,11 @@ function newestFile(directory: string): number {
   return newest;
 }
 
-function readRecord(
-  database: BinaryDatabase,
-  table: Table,
-  key: Buffer,
-  options?: object,
-): Buffer | undefined {
-  const found = (database as FastDatabase).getBinaryFast(key, options);
-  if (found === undefined) return undefined;
-  return checked(table, key, copyOf(found, found.length));
-}
-
-/** The value in front of its checksum; a view. */
-function checked(table: Table, key: Buffer, stored: Buffer): Buffer {
-  const valueBytes = stored.length - CHECKSUM_BYTES;
-  if (valueBytes < 0) throw new CorruptRecord(table, key, 0, 0);
-  const wanted = stored.readUInt32LE(valueBytes);
-  const found = recordChecksum(key, stored, valueBytes);
-  if (found !== wanted) throw new CorruptRecord(table, key, found, wanted);
-  return stored.subarray(0, valueBytes);
-}
-
-function rowsOf(
-  database: BinaryDatabase,
-  table: Table,
-  lo: Buffer,
-  hi: Buffer | undefined,
-  options?: object,
-): { next: RowSource; close: () => void } {
-  // Without a start, lmdb-js would leave out the lowest keys.
-  const range = { ...options, start: lo.length > 0 ? lo : LOWEST_KEY };
-  if (hi !== undefined) Object.assign(range, { end: hi });
-  const iterator = database.getRange(range)[Symbol.iterator]();
-  return {
-    next: () => {
-      const step = iterator.next();
-      if (step.done === true) return undefined;
-      const { key, value } = step.value;
-      return { key, value: checked(table, key, value) };
-    },
-    close: () => iterator.return?.(),
-  };
-}
-
-function lastKey(database: BinaryDatabase): string {
-  for (const key of database.getKeys({ reverse: true, limit: 1 })) {
-    return key.latin1Slice();
-  }
-  return "";
-}
-
-function readApplied(get: (table: Table, key: Buffer) => Buffer | undefined): AppliedPoint {
-  const index = get("meta", META_INDEX_KEY);
-  const term = get("meta", META_TERM_KEY);
-  return {
-    index: index === undefined ? 0 : Number(index.readBigUInt64BE()),
-    term: term === undefined ? 0 : Number(term.readBigUInt64BE()),
-  };
+/** What LMDB itself stumbles over is damage too. */
+function namedError(table: Table, error: unknown): unknown {
+  if (error instanceof CorruptRecord || error instanceof DamagedTable) return error;
+  if (error instanceof AssertionError) return error;
+  return new DamagedTable(table, error instanceof Error ? error.message : String(error), error);
 }
 
 function bigEndian(value: number): Buffer {

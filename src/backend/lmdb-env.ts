@@ -1,6 +1,7 @@
 /** What the reading and the writing thread must open alike. */
 import { open, type Database, type RootDatabase } from "lmdb";
 import { crc32c } from "../base/index.ts";
+import { checkHeader } from "./lmdb-header.ts";
 import { TABLE_NAMES } from "./overlay.ts";
 import type { Table } from "./types.ts";
 
@@ -51,6 +52,7 @@ export interface Environment {
  * resident memory. No overlapping sync: a commit returns when it is durable.
  */
 export function openEnvironment(path: string): Environment {
+  checkHeader(path);
   const binary = { keyEncoding: "binary", encoding: "binary" } as const;
   const root = open<Buffer, Buffer>({
     ...binary,
@@ -105,6 +107,10 @@ export function environmentSize(environment: Environment): EnvironmentSize {
     pages += treePages(table.getStats() as TreeStats);
   }
   return { total: (whole.lastPageNumber + 1) * whole.pageSize, inUse: pages * whole.pageSize };
+}
+
+export function lastPage(environment: Environment): number {
+  return (environment.root.getStats() as EnvironmentStats).lastPageNumber;
 }
 
 function treePages(stats: TreeStats): number {

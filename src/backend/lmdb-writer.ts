@@ -4,10 +4,12 @@
  * A thread of its own because a batch of 10 000 records takes 10 to 20 ms of CPU and a sync; the
  * main thread only hands over memory that it has filled anyway (decision 0008).
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { verifyEnvironment, writeCommitRecord } from "./commit-record.ts";
+import { CorruptRecord, DamagedTable } from "./errors.ts";
 import { environmentSize, openEnvironment, recordChecksum } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
 import {
@@ -34,12 +36,18 @@ export interface WriterOptions {
 
 const APPEND = { append: true };
 
+/** With less than this free, a disk counts as full. */
+const FULL_BYTES = 1024 * 1024;
+
 let environment: Environment | undefined;
+let path = "";
 const databases: BinaryDatabase[] = [];
 
-function openAt(path: string): void {
-  environment = openEnvironment(path);
+function openAt(file: string): void {
+  path = file;
+  environment = openEnvironment(file);
   databases.length = 0;
+  verifyEnvironment(environment);
   for (const name of TABLE_NAMES) databases.push(environment.tables.get(name) as BinaryDatabase);
 }
 
@@ -77,26 +85,27 @@ function writeBatch(segments: readonly { bytes: Uint8Array; used: number }[]): v
       const { buffer, byteOffset, length } = segment.bytes;
       writeSegment(Buffer.from(buffer, byteOffset, length), segment.used);
     }
+    writeCommitRecord(environment as Environment);
   });
 }
 
 /** A compacted copy under a name that only a whole and synced file ever has. */
-async function copyTo(path: string): Promise<void> {
-  const draft = `${path}.tmp`;
+async function copyTo(target: string): Promise<void> {
+  const draft = `${target}.tmp`;
   rmSync(draft, { force: true });
   try {
     await (environment as Environment).root.backup(draft, true);
     syncPath(draft);
-    renameSync(draft, path);
-    syncPath(dirname(path));
+    renameSync(draft, target);
+    syncPath(dirname(target));
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;
   }
 }
 
-function syncPath(path: string): void {
-  const file = openSync(path, "r");
+function syncPath(name: string): void {
+  const file = openSync(name, "r");
   try {
     fsyncSync(file);
   } finally {
@@ -122,12 +131,24 @@ async function handle(request: WriterRequest): Promise<void> {
   }
 }
 
+/** LMDB calls a write that the disk took only in part an I/O error. */
+function isDiskFull(): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < FULL_BYTES;
+  } catch {
+    return false;
+  }
+}
+
 /** System errors keep their names (ENOSPC); LMDB's own are negative numbers. */
 function errorCode(error: unknown): string {
+  if (error instanceof CorruptRecord || error instanceof DamagedTable) return "DAMAGED";
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string") return code;
   if (typeof code !== "number") return "UNKNOWN";
-  return code > 0 ? getSystemErrorName(-code) : `LMDB ${code}`;
+  const name = code > 0 ? getSystemErrorName(-code) : `LMDB ${code}`;
+  return name === "EIO" && isDiskFull() ? "ENOSPC" : name;
 }
 
 const port = parentPort as MessagePort;

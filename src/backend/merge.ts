@@ -1,8 +1,13 @@
 import type { OverlayCursor } from "./overlay.ts";
 import type { Row } from "./types.ts";
 
+/** A row with its key as a one-byte string too. */
+export interface TextRow extends Row {
+  readonly text: string;
+}
+
 /** Rows of the medium in key order; undefined at the end. */
-export type RowSource = () => Row | undefined;
+export type RowSource = () => TextRow | undefined;
 
 /**
  * Merges overlay cursors (newest first) over the rows of the medium: the newest operation on a key
@@ -17,7 +22,7 @@ export function mergeRows(
   const rows: Row[] = [];
   let bytes = 0;
   let base = source();
-  let baseKey = base === undefined ? undefined : base.key.latin1Slice();
+  let baseKey = base?.text;
   while (rows.length < bounds.limit) {
     const least = leastKey(cursors, baseKey);
     if (least === undefined) break;
@@ -36,7 +41,7 @@ export function mergeRows(
     if (baseKey === least) {
       if (!isDecided) row = base;
       base = source();
-      baseKey = base === undefined ? undefined : base.key.latin1Slice();
+      baseKey = base?.text;
     }
     if (row === undefined) continue;
     bytes += row.value.length;
