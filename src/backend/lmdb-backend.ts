@@ -37,6 +37,7 @@ const FILE_NAME = /^data-(\d{6})\.mdb$/;
 
 interface Waiting {
   readonly batch: Batch;
+  readonly settled: Promise<void>;
   resolve(): void;
   reject(error: Error): void;
 }
@@ -78,6 +79,7 @@ class LmdbBackend implements Backend {
   /** Those of them that a running defragmentation holds back. */
   readonly #unsent: Waiting[] = [];
   #lastAppended: string;
+  readonly #closeViews = new Set<() => void>();
   #isDefragmenting = false;
   #isClosed = false;
 
@@ -151,18 +153,21 @@ class LmdbBackend implements Backend {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     assert(!this.#isClosed, "a closed backend is not committed");
     const applied = this.applied;
-    const newest = this.#waiting.at(-1)?.batch.applied ?? this.durable;
-    if (applied.index !== newest.index || applied.term !== newest.term) {
+    const last = this.#waiting.at(-1);
+    const before = last?.batch.applied ?? this.durable;
+    const isAdvanced = applied.index !== before.index || applied.term !== before.term;
+    if (!isAdvanced && this.pendingOperations === 0) return last?.settled ?? Promise.resolve();
+    if (isAdvanced) {
       this.put("meta", META_INDEX_KEY, bigEndian(applied.index));
       this.put("meta", META_TERM_KEY, bigEndian(applied.term));
     }
     const batch = this.#overlay.seal(applied);
-    return new Promise((resolve, reject) => {
-      const waiting = { batch, resolve, reject };
-      this.#waiting.push(waiting);
-      if (this.#isDefragmenting) this.#unsent.push(waiting);
-      else this.#send(batch);
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting = { batch, settled: promise, resolve, reject };
+    this.#waiting.push(waiting);
+    if (this.#isDefragmenting) this.#unsent.push(waiting);
+    else this.#send(batch);
+    return promise;
   }
 
   openReadView(): ReadView {
@@ -174,6 +179,15 @@ class LmdbBackend implements Backend {
     root.resetReadTxn();
     file.views += 1;
     let isOpen = true;
+    const close = (): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      this.#closeViews.delete(close);
+      transaction.done();
+      file.views -= 1;
+      closeWhenUnused(file);
+    };
+    this.#closeViews.add(close);
     const database = (table: Table): BinaryDatabase => {
       assert(isOpen, "a closed view is not read");
       return tables.get(table) as BinaryDatabase;
@@ -193,13 +207,7 @@ class LmdbBackend implements Backend {
           close();
         }
       },
-      close: () => {
-        if (!isOpen) return;
-        isOpen = false;
-        transaction.done();
-        file.views -= 1;
-        closeWhenUnused(file);
-      },
+      close,
     };
   }
 
@@ -253,6 +261,8 @@ class LmdbBackend implements Backend {
     try {
       await last;
     } finally {
+      // LMDB must not be closed under a reader; what still reads is told by an assertion.
+      for (const closeView of this.#closeViews) closeView();
       this.#channel.onExit = () => {};
       await this.#channel.close();
       await this.#file.environment.root.close();

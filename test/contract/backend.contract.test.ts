@@ -180,6 +180,35 @@ for (const { name, open } of implementations) {
       await subject.dispose();
     });
 
+    test("close: a view that is still open is closed with the backend", async () => {
+      const subject = await open();
+      subject.backend.put("key", bytes("a"), bytes("1"));
+      await subject.backend.commit();
+      const view = subject.backend.openReadView();
+      await subject.reopen();
+      if (name === "lmdb") assert.throws(() => view.get("key", bytes("a")), /closed view/);
+      view.close();
+      assert.deepEqual(texts(subject.backend, "key", ""), ["a=1"]);
+      await subject.dispose();
+    });
+
+    test("commit: with nothing to write it settles with the batch before it", async () => {
+      const subject = await open();
+      const { backend } = subject;
+      await backend.commit();
+      backend.put("key", bytes("a"), bytes("1"));
+      backend.setApplied({ index: 1, term: 1 });
+      let isDurable = false;
+      const first = backend.commit().then(() => {
+        isDurable = true;
+      });
+      await backend.commit();
+      assert.ok(isDurable || name === "memory");
+      await first;
+      assert.deepEqual(backend.durable, { index: 1, term: 1 });
+      await subject.dispose();
+    });
+
     test("put: what is given may be reused, what is read may be written to", async () => {
       const subject = await open();
       const { backend } = subject;
