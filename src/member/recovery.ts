@@ -45,7 +45,6 @@ export async function foundLog(options: RecoveryOptions): Promise<RecoveredLog> 
   const { walDirectory, digests, machine, disk, clock } = options;
   const id = deriveMemberId(options.peerUrls, options.clusterToken, digests);
   const clusterId = deriveClusterId([id], digests);
-  const wal = await createWal(disk, walDirectory, { nodeId: id, clusterId }, { clock });
   const record = {
     id,
     peerUrls: [...options.peerUrls].sort(),
@@ -66,7 +65,9 @@ export async function foundLog(options: RecoveryOptions): Promise<RecoveredLog> 
     data: marshal(encodeConfChange, change),
   };
   const hardState = { term: 1, vote: 0n, commit: 1 };
-  await wal.append([entry], hardState);
+  const founding = { entries: [entry], hardState };
+  const metadata = { nodeId: id, clusterId };
+  const wal = await createWal(disk, walDirectory, metadata, { clock, founding });
   replay(entry, machine);
   options.logger.info("founded a cluster of one member", {
     "local-member-id": formatId(id),

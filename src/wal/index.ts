@@ -1,5 +1,5 @@
 export { WalCorrupt, WalFailed, type WalFault } from "./errors.ts";
-export { createWal, resumeWal } from "./open.ts";
+export { type CreateWalOptions, createWal, resumeWal } from "./open.ts";
 export { type LogPoint, readWal, WalReader, type WalTail } from "./reader.ts";
 export type { WalMetadata, WalSnapshot } from "./record.ts";
 export { listSegments, type Segment, SEGMENT_BYTES, walExists } from "./segment.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../base/index.ts";
+import { SimulatedDisk } from "../testing/index.ts";
 import {
   DIRECTORY,
   METADATA,
@@ -13,7 +14,8 @@ import {
   state,
   written,
 } from "./fixture.test.ts";
-import { resumeWal } from "./open.ts";
+import { createWal, resumeWal } from "./open.ts";
+import { walExists } from "./segment.ts";
 import { readWal } from "./reader.ts";
 
 test("resume: a torn tail → the segment is kept as .broken, cut, and appended to (WL-06)", async () => {
@@ -69,6 +71,41 @@ test("create: a crash right after → the whole head of the log is there (WL-05)
     assert.deepEqual(found, []);
     assert.deepEqual(reader.metadata, METADATA);
   }
+});
+
+test("create: with the founding entries → a crash leaves them with the log, or neither", async () => {
+  const founding = { entries: [entry(1)], hardState: state(1) };
+  let calls = 0;
+  for (let crashAt = 1, isDone = false; !isDone; crashAt += 1) {
+    let isArmed = false;
+    calls = 0;
+    const disk = new SimulatedDisk({
+      delay: async () => {
+        if (isArmed) calls += 1;
+        if (calls === crashAt) disk.crash(new Prng(crashAt));
+        await Promise.resolve();
+      },
+    });
+    await disk.makeDirectory("/member");
+    await disk.syncDirectory("/");
+    isArmed = true;
+    try {
+      const options = { clock, segmentBytes: 8192, zeroAheadBytes: 0, founding };
+      const wal = await createWal(disk.session(), DIRECTORY, METADATA, options);
+      assert.equal(wal.lastIndex, 1);
+      isDone = true;
+    } catch (error) {
+      assert.equal((error as Error).name, "DiskCrashed");
+    }
+    isArmed = false;
+    calls += 1;
+    disk.crash(new Prng(crashAt));
+    if (!isDone && !(await walExists(disk, DIRECTORY))) continue;
+    const { reader, entries: found } = await readAll(disk);
+    assert.deepEqual(found, founding.entries);
+    assert.deepEqual(reader.hardState, founding.hardState);
+  }
+  assert.ok(calls > 5);
 });
 
 test("resume: the wiped rest of the segment stays wiped after a crash", async () => {

@@ -1,12 +1,24 @@
 /** Makes a new log, and goes on with one that was read. */
 import type { Disk, OpenFile } from "../seam/index.ts";
+import type { Entry, HardState } from "../wire/index.ts";
 import { RecordBuffer } from "./encoder.ts";
-import { marshalMetadata, marshalSnapshot, RecordType, type WalMetadata } from "./record.ts";
+import {
+  marshalHardState,
+  marshalMetadata,
+  marshalSnapshot,
+  RecordType,
+  type WalMetadata,
+} from "./record.ts";
 import type { WalReader } from "./reader.ts";
 import { joinPath, SEGMENT_BYTES, segmentName } from "./segment.ts";
 import { Wal, type WalOptions } from "./wal.ts";
 
 const COPY_BYTES = 1024 * 1024;
+
+export interface CreateWalOptions extends WalOptions {
+  /** The first records of a new cluster (RA-06): there with the log, or not at all. */
+  readonly founding?: { readonly entries: readonly Entry[]; readonly hardState: HardState };
+}
 
 /**
  * Makes the log of a new member in a directory that must be missing or empty. It is made beside it
@@ -16,8 +28,9 @@ export async function createWal(
   disk: Disk,
   directory: string,
   metadata: WalMetadata,
-  options: WalOptions,
+  options: CreateWalOptions,
 ): Promise<Wal> {
+  const { founding } = options;
   const draft = `${directory}.tmp`;
   if (await disk.exists(draft)) await disk.remove(draft);
   await disk.makeDirectory(draft);
@@ -29,6 +42,10 @@ export async function createWal(
   let crc = records.addRecord(RecordType.METADATA, 0, marshalMetadata(metadata));
   const start = { index: 0, term: 0 };
   crc = records.addRecord(RecordType.SNAPSHOT, crc, marshalSnapshot(start));
+  if (founding !== undefined) {
+    for (const entry of founding.entries) crc = records.addEntry(crc, entry);
+    crc = records.addRecord(RecordType.STATE, crc, marshalHardState(founding.hardState));
+  }
   await file.write(records.written, 0);
   await file.sync();
   await disk.syncDirectory(draft);
@@ -40,8 +57,8 @@ export async function createWal(
     file,
     offset: records.length,
     crc,
-    lastIndex: 0,
-    hardState: { term: 0, vote: 0n, commit: 0 },
+    lastIndex: founding?.entries.at(-1)?.index ?? 0,
+    hardState: founding?.hardState ?? { term: 0, vote: 0n, commit: 0 },
     snapshotIndex: 0,
   };
   return new Wal(disk, directory, position, options);
