@@ -3,10 +3,10 @@
  * questions to both. Each gets ports of its own and a data directory that goes with it.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,13 +51,26 @@ export function temporaryDirectory(name: string): string {
   return mkdtempSync(join(tmpdir(), `holdfast-${name}-`));
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+const PORT_LO = 20_001;
+const PORT_HI = 32_000;
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
+  return new Promise((resolve) => {
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/**
+ * A port that was free a moment ago, below those that the system gives to outgoing connections, so
+ * that none of these takes it before the server does.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORT_LO, PORT_HI);
+    if (await isFree(port)) return port;
+  }
 }
 
 /** Our environment without what etcd and etcdctl would read from it. */
