@@ -242,8 +242,9 @@ class LmdbBackend implements Backend {
     }
     const opened = await this.#channel.request({ kind: "open", path });
     if (opened.kind === "failed") {
-      this.#fail(new BackendFailed(`cannot open ${path}: ${opened.message}`, opened.code));
-      throw this.failure;
+      const failure = new BackendFailed(`cannot open ${path}: ${opened.message}`, opened.code);
+      this.#fail(failure);
+      throw failure;
     }
     const old = this.#file;
     this.#file = openFile(path);

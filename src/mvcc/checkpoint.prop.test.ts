@@ -99,7 +99,7 @@ for (let seed = 1; seed <= RUNS; seed += 1) {
       if (prng.chance(0.3)) await backend.commit();
 
       store = undefined;
-      if (prng.chance(0.5)) await disk.crash(prng);
+      if (prng.chance(0.5)) disk.crash(prng);
       backend = backend.crash();
       const scanned = await openStore(backend, { yieldToLoop });
       store = await openStore(backend, {
