@@ -24,7 +24,14 @@ import {
 } from "./lmdb-rows.ts";
 import { mergeRows } from "./merge.ts";
 import { FLAG_APPEND, Overlay, type Batch } from "./overlay.ts";
-import { type AppliedPoint, type Backend, type ReadView, type Row, type Table } from "./types.ts";
+import {
+  KEY_BYTES_MAX,
+  type AppliedPoint,
+  type Backend,
+  type ReadView,
+  type Row,
+  type Table,
+} from "./types.ts";
 
 export interface LmdbBackendOptions {
   /** Created when missing; its parent must exist. Owned by this backend alone. */
@@ -132,6 +139,7 @@ class LmdbBackend implements Backend {
   }
 
   put(table: Table, key: Buffer, value: Buffer): void {
+    assert(key.length > 0 && key.length <= KEY_BYTES_MAX, "a key has 1 to KEY_BYTES_MAX bytes");
     const text = key.latin1Slice();
     let flags = 0;
     if (table === APPEND_TABLE && text > this.#lastAppended) {

@@ -8,6 +8,7 @@ import { assert } from "../base/index.ts";
 import { BackendFailed, CorruptRecord } from "./errors.ts";
 import { TABLE_NAMES, compareKeys } from "./overlay.ts";
 import {
+  KEY_BYTES_MAX,
   META_CONSISTENT_INDEX,
   META_TERM,
   type AppliedPoint,
@@ -154,6 +155,7 @@ export class MemoryBackend implements Backend {
   }
 
   put(table: Table, key: Buffer, value: Buffer): void {
+    assert(key.length > 0 && key.length <= KEY_BYTES_MAX, "a key has 1 to KEY_BYTES_MAX bytes");
     this.#add(table, key.latin1Slice(), Buffer.from(value));
   }
 

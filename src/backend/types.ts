@@ -28,6 +28,9 @@ export type Table = EtcdTable | "local";
 export const META_CONSISTENT_INDEX = "consistent_index";
 export const META_TERM = "term";
 
+/** Longest key. Names that clients choose are checked against it before they come here. */
+export const KEY_BYTES_MAX = 1978;
+
 export interface AppliedPoint {
   readonly index: number;
   readonly term: number;
@@ -56,6 +59,7 @@ export interface Backend {
    * so callers bound `limit` and come back for more. `lo` may be empty.
    */
   scan(table: Table, lo: Buffer, hi: Buffer | undefined, limit: number, bytesMax?: number): Row[];
+  /** Keys have 1 to KEY_BYTES_MAX bytes. */
   put(table: Table, key: Buffer, value: Buffer): void;
   delete(table: Table, key: Buffer): void;
   /** The point that the effects put so far belong to; goes into the same batch. */

@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import { Prng } from "../../src/base/index.ts";
 import {
   type Backend,
+  KEY_BYTES_MAX,
   MemoryBackend,
   openLmdbBackend,
   type Table,
@@ -177,6 +178,22 @@ for (const { name, open } of implementations) {
       view.close();
       view.close();
       assert.deepEqual(texts(backend, "key", ""), ["b=2"]);
+      await subject.dispose();
+    });
+
+    test("put: the longest key and a large value come back, an empty or longer key is a bug", async () => {
+      const subject = await open();
+      const key = Buffer.alloc(KEY_BYTES_MAX, 0xff);
+      const value = new Prng(1).bytes(3_000_000);
+      subject.backend.put("authUsers", key, value);
+      assert.throws(() => subject.backend.put("authUsers", Buffer.alloc(0), value));
+      assert.throws(() => subject.backend.put("authUsers", Buffer.alloc(KEY_BYTES_MAX + 1), value));
+      for (let round = 0; round < 2; round += 1) {
+        assert.ok(subject.backend.get("authUsers", key)?.equals(value));
+        const rows = subject.backend.scan("authUsers", Buffer.alloc(0), undefined, 10);
+        assert.ok(rows[0]?.value.equals(value));
+        await subject.reopen();
+      }
       await subject.dispose();
     });
 
