@@ -1,4 +1,4 @@
-/** docs/reference/flags.md lists what the table has. `REWRITE=1 node --test` on this file renews it. */
+/** docs/reference/flags.md lists what the table has; with REWRITE=1 this test renews the page. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
