@@ -38,6 +38,12 @@ test("profile summary: samples of two profiles → self time by room, file and f
   assert.match(text, /\| wal +\| 70\.0 % \|/);
 });
 
+test("profile summary: the beginning skipped → only what comes after it", () => {
+  const summary = summarize([profile], 0.0008);
+  assert.equal(summary.busyMicros, 200);
+  assert.deepEqual(summary.rooms[0], ["writeBuffer", 150]);
+});
+
 test("profile summary: URLs of a checkout, a package and Node → file and room", () => {
   assert.equal(fileOf("file:///work/main/src/mvcc/index.ts"), "src/mvcc/index.ts");
   assert.equal(fileOf("node:internal/timers"), "node:internal/timers");

@@ -1,8 +1,9 @@
 /**
- * Where a program spent its time: `node bench/profile-summary.ts FILE.cpuprofile ... [--top N]`.
+ * Where a program spent its time: `node bench/profile-summary.ts FILE.cpuprofile ... [--top N] [--skip S]`.
  *
  * Reads what `node --cpu-prof` writes and prints self time per room (folder), per file and per
- * function, as shares of the time that the thread was not idle.
+ * function, as shares of the time that the thread was not idle. `--skip` leaves out the first S
+ * seconds of each profile, in which a server mostly loads its modules.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -37,7 +38,7 @@ export interface ProfileSummary {
   readonly functions: readonly (readonly [string, number])[];
 }
 
-export function summarize(profiles: readonly CpuProfile[]): ProfileSummary {
+export function summarize(profiles: readonly CpuProfile[], skipSeconds = 0): ProfileSummary {
   const rooms = new Map<string, number>();
   const files = new Map<string, number>();
   const functions = new Map<string, number>();
@@ -45,8 +46,11 @@ export function summarize(profiles: readonly CpuProfile[]): ProfileSummary {
   let idleMicros = 0;
   for (const profile of profiles) {
     const frames = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
+    let skipMicros = skipSeconds * 1e6;
     for (const [position, id] of profile.samples.entries()) {
       const micros = Math.max(0, profile.timeDeltas[position] ?? 0);
+      skipMicros -= micros;
+      if (skipMicros >= 0) continue;
       const frame = frames.get(id);
       if (frame === undefined) continue;
       if (frame.functionName === "(idle)") {
@@ -110,9 +114,14 @@ export function showSummary(summary: ProfileSummary, top: number): string {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { top: { type: "string", default: "25" } },
+    options: {
+      top: { type: "string", default: "25" },
+      skip: { type: "string", default: "0" },
+    },
   });
   if (positionals.length === 0) throw new Error("give at least one .cpuprofile file");
   const profiles = positionals.map((path) => JSON.parse(readFileSync(path, "utf8")) as CpuProfile);
-  process.stdout.write(`${showSummary(summarize(profiles), Number(values.top))}\n`);
+  process.stdout.write(
+    `${showSummary(summarize(profiles, Number(values.skip)), Number(values.top))}\n`,
+  );
 }
