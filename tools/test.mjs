@@ -18,6 +18,8 @@ const LONG = {
   LONG_SUITE: "1",
 };
 const CONCURRENCY = "2";
+/** A file that takes longer hangs. */
+const FILE_MINUTES_MAX = { short: 10, long: 90 };
 
 function parse() {
   try {
@@ -81,7 +83,9 @@ const passed = narrowed || (check() && built);
 if (values["check-only"]) process.exit(passed ? 0 : 1);
 
 const { files, names } = select(positionals);
-const args = ["--test", `--test-concurrency=${CONCURRENCY}`, ...names, ...files];
+const timeoutMs = (values.long ? FILE_MINUTES_MAX.long : FILE_MINUTES_MAX.short) * 60_000;
+const limits = [`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${timeoutMs}`];
+const args = ["--test", ...limits, ...names, ...files];
 let timer;
 if (values.minutes !== undefined) {
   const minutes = Number(values.minutes);

@@ -126,8 +126,8 @@ async function must(where: Place, args: readonly string[]): Promise<string> {
 
 describe("etcdctl", { skip }, () => {
   before(async () => {
-    const servers = await Promise.all([start("etcd"), startAs34()]);
-    for (const server of servers) places.push(await place(server));
+    // One after the other, so that what was started is known when the next one fails.
+    for (const begin of [() => start("etcd"), startAs34]) places.push(await place(await begin()));
   });
   afterEach(async () => {
     // A story that failed leaves its commands running.
