@@ -6,6 +6,8 @@ import { readBool, readDurationMs, readInteger } from "./flag-value.ts";
 /** Values by flag name, as text; checked against the flag's kind. */
 export type Settings = Map<string, string>;
 
+const ETCD_VERBS: ReadonlySet<string> = new Set(["gateway", "grpc-proxy"]);
+
 export interface CommandLine {
   readonly settings: Settings;
   readonly isHelpWanted: boolean;
@@ -46,8 +48,12 @@ export function readCommandLine(parts: readonly string[]): CommandLine {
     }
     settings.set(name, value);
   }
-  if (position < parts.length) {
-    throw new ConfigError(`'${parts[position]}' is not a valid flag. See 'holdfast --help'`);
+  const rest = parts[position];
+  if (rest !== undefined) {
+    if (ETCD_VERBS.has(rest)) {
+      throw new ConfigError(`'etcd ${rest}' is not available in this version of Holdfast`);
+    }
+    throw new ConfigError(`'${rest}' is not a valid flag. See 'holdfast --help'`);
   }
   return { settings, isHelpWanted: false };
 }

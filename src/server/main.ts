@@ -12,6 +12,7 @@ import { ConfigError, UsageError } from "./config-error.ts";
 import type { ServerConfig } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { helpText, USAGE, versionText } from "./help.ts";
+import { notifySystemd } from "./notify-systemd.ts";
 import { resolveConfig } from "./server-config.ts";
 import type { RunningMember } from "./start-member.ts";
 import { HOLDFAST_VERSION, MINOR_VERSION_DEFAULT, serverVersionOf } from "./versions.ts";
@@ -89,6 +90,7 @@ async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
   // Only now: texts and refusals need not wait for everything to be loaded.
   const { startMember } = await import("./start-member.ts");
   const member = await startMember(config, logger);
+  notifySystemd(process.env);
   if (process.stdout.isTTY) print(STDOUT, firstSteps(config, member));
   handleSignals(member, logger);
   const failure = await member.failed;

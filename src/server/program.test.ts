@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import * as http2 from "node:http2";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -161,6 +170,41 @@ test("program: open connections and streams do not delay the stop beyond 5 s (FR
   assert.equal(await program.exit(), 0, program.output);
   assert.ok(performance.now() - began < 5000);
   session.destroy();
+});
+
+test("program: a second signal ends a stop that takes its time", async (t) => {
+  const program = start(t, temporary(t));
+  const session = http2.connect(await program.url());
+  session.on("error", () => {});
+  // A stream of keepalives that is never ended holds the drain up.
+  const open = session.request({
+    ":method": "POST",
+    ":path": "/etcdserverpb.Lease/LeaseKeepAlive",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  open.on("error", () => {});
+  open.write(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
+  await once(open, "data");
+  program.child.kill("SIGTERM");
+  await program.line("received signal; shutting down");
+  program.child.kill("SIGTERM");
+  assert.equal(await program.exit(), 143);
+  session.destroy();
+});
+
+test("program: systemd is told when it asked for it", async (t) => {
+  const directory = temporary(t);
+  const told = join(directory, "told");
+  const helper = `#!/bin/sh\necho "$NOTIFY_SOCKET $*" > ${told}.tmp && mv ${told}.tmp ${told}\n`;
+  writeFileSync(join(directory, "systemd-notify"), helper, { mode: 0o755 });
+  const watching = watch(directory);
+  t.after(() => watching.close());
+  const env = { NOTIFY_SOCKET: "/run/n", PATH: `${directory}:${process.env["PATH"]}` };
+  const program = start(t, directory, [], { env });
+  while (!existsSync(told)) await once(watching, "change");
+  assert.equal(readFileSync(told, "utf8"), "/run/n --ready\n");
+  await program.line("ready to serve client requests");
 });
 
 test("program: SIGHUP keeps its default action", async (t) => {
