@@ -47,13 +47,6 @@ export function canonicalRange(request: Part<m.RangeRequest>, response: m.RangeR
       return kvs.toSorted((a, b) => Buffer.compare(a.key, b.key));
     });
   }
-  if (request.keysOnly === true) {
-    kvs = kvs.map((kv) =>
-      typeof kv === "string"
-        ? kv
-        : { ...(kv as m.KeyValue), lease: `keysOnly:${(kv as m.KeyValue).lease}` },
-    );
-  }
   return { ...response, kvs };
 }
 

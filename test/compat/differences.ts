@@ -16,19 +16,10 @@ function withoutHashRevision(line: string): string {
   return line.replace(/,"hashRevision":"\d+"/, "");
 }
 
-/** As canonical.ts marks them. */
-const KEYS_ONLY_LEASE = /keysOnly:-?\d+/g;
-
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     id: "KV-04",
     what: "an unknown sort order or target is refused; etcd 3.4 ends its process",
-  },
-  {
-    id: "KV-06",
-    what: "keys_only leaves the lease out, as since 3.7",
-    explains: ({ left, right }) =>
-      left.replace(KEYS_ONLY_LEASE, "") === right.replace(KEYS_ONLY_LEASE, ""),
   },
   {
     id: "WA-05",
