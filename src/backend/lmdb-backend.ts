@@ -106,6 +106,10 @@ class LmdbBackend implements Backend {
     return this.#overlay.current.operations;
   }
 
+  get pendingBytes(): number {
+    return this.#overlay.current.bytes;
+  }
+
   get overlayBytes(): number {
     return this.#overlay.bytes;
   }
@@ -283,8 +287,9 @@ class LmdbBackend implements Backend {
   }
 
   #send(batch: Batch): void {
-    const segments = batch.segments.map(({ bytes, used }) => ({ bytes, used }));
-    this.#channel.send({ kind: "batch", segments }, (reply) => this.#settle(reply));
+    const { segments, forget, transfer } = this.#overlay.message(batch);
+    const request: WriterRequest = { kind: "batch", segments, forget };
+    this.#channel.send(request, (reply) => this.#settle(reply), transfer);
   }
 
   #settle(reply: WriterReply): void {
@@ -347,10 +352,14 @@ class WriterChannel {
     });
   }
 
-  send(request: WriterRequest, onReply: (reply: WriterReply) => void): void {
+  send(
+    request: WriterRequest,
+    onReply: (reply: WriterReply) => void,
+    transfer: ArrayBuffer[] = [],
+  ): void {
     if (this.#handlers.length === 0) this.#worker.ref();
     this.#handlers.push(onReply);
-    this.#worker.postMessage(request);
+    this.#worker.postMessage(request, transfer);
   }
 
   request(request: WriterRequest): Promise<WriterReply> {

@@ -19,9 +19,10 @@ import {
   OPERATION_HEADER_BYTES,
   TABLE_NAMES,
 } from "./overlay.ts";
+import type { SentSegment } from "./segment-pool.ts";
 
 export type WriterRequest =
-  | { readonly kind: "batch"; readonly segments: { bytes: Uint8Array; used: number }[] }
+  | { readonly kind: "batch"; readonly segments: SentSegment[]; readonly forget: number[] }
   | { readonly kind: "copy"; readonly path: string }
   | { readonly kind: "open"; readonly path: string }
   | { readonly kind: "close" };
@@ -39,6 +40,8 @@ const APPEND = { append: true };
 /** With less than this free, a disk counts as full. */
 const FULL_BYTES = 1024 * 1024;
 
+/** Shared segments by number. */
+const memory = new Map<number, Buffer>();
 let environment: Environment | undefined;
 let path = "";
 const databases: BinaryDatabase[] = [];
@@ -78,15 +81,27 @@ function writeSegment(bytes: Buffer, used: number): void {
   }
 }
 
-function writeBatch(segments: readonly { bytes: Uint8Array; used: number }[]): void {
+function writeBatch(segments: readonly SentSegment[]): void {
   // Abortable and synchronous: returns when the file is synced, throws when it could not be.
   (environment as Environment).root.transactionSync(() => {
-    for (const segment of segments) {
-      const { buffer, byteOffset, length } = segment.bytes;
-      writeSegment(Buffer.from(buffer, byteOffset, length), segment.used);
-    }
+    for (const segment of segments) writeSegment(memoryOf(segment), segment.used);
     writeCommitRecord(environment as Environment);
   });
+  for (const { id, bytes } of segments) {
+    // Memory of a large operation: freed now, not at some later collection.
+    if (id === 0) (bytes as Transferable).buffer.transfer(0);
+  }
+}
+
+interface Transferable {
+  readonly buffer: { transfer(bytes: number): void };
+}
+
+function memoryOf({ id, bytes }: SentSegment): Buffer {
+  if (bytes === undefined) return memory.get(id) as Buffer;
+  const known = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (id !== 0) memory.set(id, known);
+  return known;
 }
 
 /** A compacted copy under a name that only a whole and synced file ever has. */
@@ -116,6 +131,7 @@ function syncPath(name: string): void {
 async function handle(request: WriterRequest): Promise<void> {
   switch (request.kind) {
     case "batch":
+      for (const id of request.forget) memory.delete(id);
       writeBatch(request.segments);
       return;
     case "copy":

@@ -129,6 +129,10 @@ export class MemoryBackend implements Backend {
     return this.#operations.length;
   }
 
+  get pendingBytes(): number {
+    return this.#operationBytes;
+  }
+
   get overlayBytes(): number {
     return this.#sealed.reduce((sum, batch) => sum + batch.bytes, this.#operationBytes);
   }

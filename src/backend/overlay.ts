@@ -9,6 +9,7 @@
  *   flags u8 | key | value | 4 bytes for the checksum, filled in by the writer.
  */
 import { assert } from "../base/index.ts";
+import { SEGMENT_BYTES, type Segment, SegmentPool, type SentSegment } from "./segment-pool.ts";
 import { TABLES, type AppliedPoint, type Table } from "./types.ts";
 
 export const TABLE_NAMES: readonly Table[] = [...TABLES, "local"];
@@ -18,18 +19,9 @@ export const DELETE_MARK = 0xffffffff;
 /** The key is greater than every key put into the table before. */
 export const FLAG_APPEND = 1;
 
-const SEGMENT_BITS = 20;
-export const SEGMENT_BYTES = 1 << SEGMENT_BITS;
 const OFFSET_MASK = SEGMENT_BYTES - 1;
 /** Segments of a batch: keeps a location within 31 bits. */
-const SEGMENTS_MAX = 1 << (31 - SEGMENT_BITS);
-/** Free segments kept for the next batches. Beyond: left to the garbage collector. */
-const POOL_SEGMENTS_MAX = 12;
-
-export interface Segment {
-  readonly bytes: Buffer;
-  used: number;
-}
+const SEGMENTS_MAX = 2 ** 31 / SEGMENT_BYTES;
 
 /** The operations of one batch on one table. */
 export class TableBatch {
@@ -62,10 +54,10 @@ export class Batch {
   operations = 0;
   bytes = 0;
   applied: AppliedPoint = { index: 0, term: 0 };
-  readonly #pool: Segment[];
+  readonly #pool: SegmentPool;
   #segment: Segment | undefined;
 
-  constructor(pool: Segment[]) {
+  constructor(pool: SegmentPool) {
     this.#pool = pool;
   }
 
@@ -91,14 +83,14 @@ export class Batch {
       tableBatch = new TableBatch();
       this.tables.set(table, tableBatch);
     }
-    tableBatch.set(text, ((this.segments.length - 1) << SEGMENT_BITS) | start);
+    tableBatch.set(text, (this.segments.length - 1) * SEGMENT_BYTES + start);
     this.operations += 1;
     this.bytes += size;
   }
 
   /** The value at a location, copied; undefined = a delete. */
   read(location: number): Buffer | undefined {
-    const bytes = (this.segments[location >>> SEGMENT_BITS] as Segment).bytes;
+    const bytes = (this.segments[Math.floor(location / SEGMENT_BYTES)] as Segment).bytes;
     const start = location & OFFSET_MASK;
     const valueBytes = bytes.readUInt32LE(start);
     if (valueBytes === DELETE_MARK) return undefined;
@@ -110,23 +102,14 @@ export class Batch {
 
   /** Gives the segments back; the batch must not be read afterwards. */
   recycle(): void {
-    for (const segment of this.segments) {
-      if (segment.bytes.length !== SEGMENT_BYTES) continue;
-      if (this.#pool.length >= POOL_SEGMENTS_MAX) break;
-      segment.used = 0;
-      this.#pool.push(segment);
-    }
+    for (const segment of this.segments) this.#pool.give(segment);
     this.segments.length = 0;
     this.tables.clear();
   }
 
   #grow(size: number): Segment {
     assert(this.segments.length < SEGMENTS_MAX, "a batch has room for another segment");
-    let segment = size <= SEGMENT_BYTES ? this.#pool.pop() : undefined;
-    segment ??= {
-      bytes: Buffer.from(new SharedArrayBuffer(Math.max(size, SEGMENT_BYTES))),
-      used: 0,
-    };
+    const segment = this.#pool.take(size);
     this.segments.push(segment);
     this.#segment = segment;
     return segment;
@@ -135,7 +118,7 @@ export class Batch {
 
 /** The growing batch and the sealed ones, oldest first. */
 export class Overlay {
-  readonly #pool: Segment[] = [];
+  readonly #pool = new SegmentPool();
   readonly sealed: Batch[] = [];
   current: Batch = new Batch(this.#pool);
 
@@ -163,6 +146,13 @@ export class Overlay {
     this.sealed.push(batch);
     this.current = new Batch(this.#pool);
     return batch;
+  }
+
+  /** What the writing thread needs of a sealed batch, with the memory that moves to it. */
+  message(batch: Batch): { segments: SentSegment[]; forget: number[]; transfer: ArrayBuffer[] } {
+    const transfer: ArrayBuffer[] = [];
+    const segments = batch.segments.map((segment) => this.#pool.send(segment, transfer));
+    return { segments, forget: this.#pool.takeForgotten(), transfer };
   }
 
   /** The oldest sealed batch is durable and can be read elsewhere. */

@@ -70,6 +70,8 @@ export interface Backend {
   readonly durable: AppliedPoint;
   /** Operations waiting in the overlay and not yet given to a batch. */
   readonly pendingOperations: number;
+  /** Their bytes, keys and values. */
+  readonly pendingBytes: number;
   /** Bytes that the overlay holds: waiting, and sealed but not yet durable. */
   readonly overlayBytes: number;
   /** Set once the medium failed; nothing more becomes durable. */
@@ -95,12 +97,12 @@ export interface Backend {
 export const COMMIT_INTERVAL_MS = 100;
 export const COMMIT_OPERATIONS = 10_000;
 /** Large values fill memory before they fill the count. */
-export const COMMIT_OVERLAY_BYTES = 8 * 1024 * 1024;
+export const COMMIT_BYTES = 8 * 1024 * 1024;
 
 /** Whether the driver should call `commit` now, `sinceLastMs` after it did so last. */
 export function shouldCommit(backend: Backend, sinceLastMs: number): boolean {
   if (backend.pendingOperations >= COMMIT_OPERATIONS) return true;
-  if (backend.pendingOperations > 0 && backend.overlayBytes >= COMMIT_OVERLAY_BYTES) return true;
+  if (backend.pendingBytes >= COMMIT_BYTES) return true;
   if (sinceLastMs < COMMIT_INTERVAL_MS) return false;
   return backend.pendingOperations > 0 || backend.applied.index !== backend.durable.index;
 }
