@@ -34,6 +34,7 @@ export class ConnectionGate {
   /** Connections turned away. */
   refused = 0;
   readonly #open = new Set<Socket>();
+  #onEmpty: (() => void) | undefined;
   #waiting: { socket: Socket; admit: (socket: Socket) => void }[] = [];
 
   constructor(connectionsMax: number) {
@@ -61,6 +62,7 @@ export class ConnectionGate {
     socket.once("close", () => {
       this.#open.delete(socket);
       this.#next();
+      if (this.#open.size === 0) this.#onEmpty?.();
     });
     admit(socket);
   }
@@ -72,6 +74,18 @@ export class ConnectionGate {
       next.socket.off("error", ignore);
       if (!next.socket.destroyed) this.#let(next.socket, next.admit);
     }
+  }
+
+  /** Settles when no connection is open, or after `limitMs`. */
+  async emptied(limitMs: number): Promise<void> {
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const limit = setTimeout(resolve, limitMs);
+      this.#onEmpty = () => {
+        clearTimeout(limit);
+        resolve();
+      };
+    });
   }
 
   /** Closes every connection at once, the waiting ones too. */

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { hostDisk } from "./disk.ts";
+import { hostDisk, withoutSync } from "./disk.ts";
 
 function temporary(): { path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), "holdfast-disk-"));
@@ -74,4 +74,41 @@ test("disk: a large write and read are whole", async () => {
   assert.equal(await file.read(into, 0), bytes.length);
   assert.ok(into.equals(bytes));
   await file.close();
+});
+
+test("disk: without sync → the same bytes, and nothing is asked of the medium", async () => {
+  using directory = temporary();
+  const asked: string[] = [];
+  const disk = withoutSync({
+    ...hostDisk,
+    async open(path, mode) {
+      const file = await hostDisk.open(path, mode);
+      const told = <T>(what: string, run: () => Promise<T>): Promise<T> => {
+        asked.push(what);
+        return run();
+      };
+      return {
+        path,
+        write: (bytes, offset) => told("write", () => file.write(bytes, offset)),
+        writeDurable: (bytes, offset) => told("durable", () => file.writeDurable(bytes, offset)),
+        read: (into, offset) => file.read(into, offset),
+        size: () => file.size(),
+        truncate: (sizeBytes) => file.truncate(sizeBytes),
+        sync: () => told("sync", () => file.sync()),
+        close: () => file.close(),
+      };
+    },
+    syncDirectory: () => Promise.reject(new Error("asked")),
+  });
+  const file = await disk.open(join(directory.path, "a"), "create");
+  await file.writeDurable(Buffer.from("abc"), 0);
+  await file.sync();
+  await disk.syncDirectory(directory.path);
+  await file.truncate(2);
+  assert.equal(await file.size(), 2);
+  const into = Buffer.alloc(2);
+  await file.read(into, 0);
+  assert.equal(into.toString(), "ab");
+  await file.close();
+  assert.deepEqual(asked, ["write"]);
 });

@@ -163,3 +163,24 @@ export const hostDisk: Disk = {
   },
   readFile: (path) => fs.promises.readFile(path),
 };
+
+/** `disk` without durability (`--unsafe-no-fsync`): what was written last may be gone after a crash. */
+export function withoutSync(disk: Disk): Disk {
+  return {
+    ...disk,
+    async open(path, mode) {
+      const file = await disk.open(path, mode);
+      return {
+        path: file.path,
+        write: (bytes, offset) => file.write(bytes, offset),
+        writeDurable: (bytes, offset) => file.write(bytes, offset),
+        read: (into, offset) => file.read(into, offset),
+        size: () => file.size(),
+        truncate: (sizeBytes) => file.truncate(sizeBytes),
+        sync: () => Promise.resolve(),
+        close: () => file.close(),
+      };
+    },
+    syncDirectory: () => Promise.resolve(),
+  };
+}

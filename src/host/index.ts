@@ -3,7 +3,7 @@ export { connect, type ConnectOptions } from "./connect.ts";
 export { ConnectionGate, connectionsMaxOf, descriptorLimit } from "./connection-gate.ts";
 export { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 export { systemDigests } from "./digests.ts";
-export { hostDisk } from "./disk.ts";
+export { hostDisk, withoutSync } from "./disk.ts";
 export { systemEntropy } from "./entropy.ts";
 export { failureOf, HostError } from "./host-error.ts";
 export { listen, type ListenOptions } from "./listen.ts";

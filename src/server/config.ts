@@ -48,4 +48,6 @@ export interface ServerConfig {
   readonly logFormat: "json" | "console";
   readonly logOutputs: readonly string[];
   readonly reusePort: boolean;
+  /** Acknowledge what a crash may lose; for tests of clients. */
+  readonly unsafeNoFsync: boolean;
 }

@@ -245,7 +245,7 @@ const TUNING = rows("Tuning", [
 
 const UNSAFE = rows("Unsafe", [
   ["force-new-cluster", "bool", "false", "alone", "Keep the data, drop other members."],
-  ["unsafe-no-fsync", "bool", "false", "absent", "Acknowledge what a crash may lose."],
+  ["unsafe-no-fsync", "bool", "false", "works", "Acknowledge what a power cut may lose."],
 ]);
 
 const HOLDFAST = rows("Holdfast", [

@@ -6,7 +6,13 @@ import { MethodStats, ServerStats } from "../grpc/index.ts";
 import type { Member } from "../member/index.ts";
 import { Histogram } from "../base/index.ts";
 import { ManualTime } from "../testing/index.ts";
-import { debugVariables, hostMetrics, requestMetrics, transportMetrics } from "./host-metrics.ts";
+import {
+  debugVariables,
+  hostMetrics,
+  requestMetrics,
+  tlsMetrics,
+  transportMetrics,
+} from "./host-metrics.ts";
 
 const stats = new ServerStats(
   new Map([["/etcdserverpb.KV/Put", new MethodStats("/etcdserverpb.KV/Put", "unary")]]),
@@ -56,6 +62,7 @@ async function metricsPage(): Promise<string> {
     ...hostMetrics(),
     ...transportMetrics(stats),
     ...requestMetrics(rpc),
+    ...tlsMetrics({ expiresAtMs: 1_800_000_000_000 }),
   ];
   const gateway = openGateway({
     member: memberAtRest(),
@@ -107,4 +114,11 @@ test("metrics: the process tells of its own memory, files and time (HT-06)", asy
     const value = Number(new RegExp(`^${name} (.*)$`, "m").exec(page)?.[1]);
     assert.ok(value > 0, `${name} is ${value}`);
   }
+});
+
+test("metrics: the end of the certificate in seconds, and none without TLS (TL-01)", async () => {
+  assert.ok(
+    (await metricsPage()).includes("\nholdfast_tls_certificate_expiry_seconds 1800000000\n"),
+  );
+  assert.deepEqual(tlsMetrics(undefined), []);
 });

@@ -43,6 +43,18 @@ export function hostMetrics(): MetricSource[] {
   ];
 }
 
+/** Nothing without TLS. `expiresAtMs` follows the files that are in use. */
+export function tlsMetrics(tls: { readonly expiresAtMs: number } | undefined): MetricSource[] {
+  if (tls === undefined) return [];
+  return [
+    gauge(
+      "holdfast_tls_certificate_expiry_seconds",
+      "When the certificate shown to clients ends, in seconds of Unix time.",
+      () => tls.expiresAtMs / 1000,
+    ),
+  ];
+}
+
 export function transportMetrics(stats: ServerStats): MetricSource[] {
   return [
     counter(

@@ -118,7 +118,7 @@ test("program: --help → every flag with its default, exit 0", async (t) => {
   const program = new Program(t, ["-h"]);
   assert.equal(await program.exit(), 0);
   assert.match(program.output, /^ {2}--data-dir '\$\{name\}\.etcd'$/m);
-  assert.match(program.output, /^ {2}--unsafe-no-fsync 'false'\n.*not available/m);
+  assert.match(program.output, /^ {2}--memory-mlock 'false'\n.*not available/m);
 });
 
 test("program: mistakes on the command line → exit 2 with usage; bad values → exit 1, one line", async (t) => {
@@ -128,9 +128,9 @@ test("program: mistakes on the command line → exit 2 with usage; bad values �
   const both = new Program(t, ["--name", "a"], { env: { ETCD_NAME: "b" } });
   assert.equal(await both.exit(), 1);
   assert.match(both.output, /^holdfast: conflicting environment variable "ETCD_NAME" .*\n$/);
-  const absent = new Program(t, ["--unsafe-no-fsync"]);
+  const absent = new Program(t, ["--memory-mlock"]);
   assert.equal(await absent.exit(), 1);
-  assert.match(absent.output, /^holdfast: flag --unsafe-no-fsync of etcd is not available.*\n$/);
+  assert.match(absent.output, /^holdfast: flag --memory-mlock of etcd is not available.*\n$/);
 });
 
 test("program: serves, tells so in the lines that tools wait for, ends with 0 at SIGTERM (FR-13)", async (t) => {

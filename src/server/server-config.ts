@@ -45,7 +45,11 @@ export function resolveConfig(
     minorVersion,
     ...logOf(settings, minorVersion),
     reusePort: settings.flag("socket-reuse-port"),
+    unsafeNoFsync: settings.flag("unsafe-no-fsync"),
   };
+  if (config.unsafeNoFsync) {
+    warnings.push("--unsafe-no-fsync: what was acknowledged last is lost when the machine stops");
+  }
   checkGates(settings.text("feature-gates"));
   checkTls(config, warnings);
   return { config, warnings };
