@@ -491,7 +491,7 @@ export class Raft {
     while (lo < hi) {
       const page = this.log.slice(lo, hi, SCAN_PAGE_BYTES);
       assert(typeof page !== "string", "raft: storage keeps what is not yet applied");
-      for (const entry of page) if (entry.type !== EntryType.NORMAL) return true;
+      for (const entry of page) if (isConfChange(entry)) return true;
       lo += page.length;
     }
     return false;
@@ -759,8 +759,15 @@ export class Raft {
     }
     if (this.#isLeaseBased || message.context.length === 0) return;
     this.#readOnly.noteAnswer(message.from, message.context);
-    for (const read of this.#readOnly.takeConfirmed(this.tracker.config)) {
-      this.#answerRead(read.request, read.index);
+    this.#answerConfirmedReads();
+  }
+
+  /** The entries that `to` needs were `pending` in storage, and can be had now. */
+  resumeSending(to: bigint): void {
+    const progress = this.tracker.progress(to);
+    if (this.role !== "leader" || to === this.id || progress === undefined) return;
+    while (this.#trySendAppend(to, progress, false)) {
+      // As far as the window goes.
     }
   }
 
@@ -809,6 +816,13 @@ export class Raft {
     const reads = this.#earlyReads;
     this.#earlyReads = [];
     for (const read of reads) this.#startRead(read);
+  }
+
+  #answerConfirmedReads(): void {
+    if (this.#readOnly.pendingCount === 0) return;
+    for (const read of this.#readOnly.takeConfirmed(this.tracker.config)) {
+      this.#answerRead(read.request, read.index);
+    }
   }
 
   #answerRead(request: Message, index: number): void {
@@ -896,6 +910,7 @@ export class Raft {
     const { snapshot } = message;
     const config = snapshot === undefined ? undefined : configOf(snapshot.metadata.confState);
     if (snapshot === undefined || config === undefined) return "malformed";
+    if (snapshot.metadata.term > message.term) return "malformed";
     const response = this.#message(MessageType.APP_RESP, message.from);
     response.index = this.#restore(snapshot, config) ? this.log.lastIndex() : this.log.committed;
     this.#send(response);
@@ -983,6 +998,8 @@ export class Raft {
       return;
     }
     if (config.incoming.size === 0) return;
+    // Those whose answer was still missing may not be needed any more.
+    this.#answerConfirmedReads();
     if (this.#tryCommit()) {
       // A smaller quorum may hold more than the one before.
       this.#releaseEarlyReads();
@@ -1074,8 +1091,13 @@ function isWellFormedAppend(message: Message): boolean {
   return term <= message.term;
 }
 
-/** Undefined when the data are not a configuration change. */
+function isConfChange(entry: Entry): boolean {
+  return entry.type === EntryType.CONF_CHANGE || entry.type === EntryType.CONF_CHANGE_V2;
+}
+
+/** What a CONF_CHANGE or CONF_CHANGE_V2 entry asks for; undefined when it is none, or garbled. */
 export function decodeChange(entry: Entry): ConfChangeV2 | undefined {
+  if (!isConfChange(entry)) return undefined;
   try {
     return entry.type === EntryType.CONF_CHANGE
       ? asConfChangeV2(decodeConfChange(entry.data))

@@ -163,6 +163,11 @@ export class RawNode {
     this.#local(MessageType.UNREACHABLE, id);
   }
 
+  /** What storage called `pending` for this member is in memory now. */
+  resumeSending(id: bigint): void {
+    this.raft.resumeSending(id);
+  }
+
   /** Whether a snapshot to a member went well. Must be called for each one that was sent. */
   reportSnapshot(id: bigint, isFailure: boolean): void {
     const message = emptyRaftMessage();

@@ -26,6 +26,9 @@ export interface Storage {
   /** Index of the first entry that `entries` may return; one past the snapshot's. */
   firstIndex(): number;
   lastIndex(): number;
-  /** The newest snapshot, or undefined while none can be had: the node asks again later. */
+  /**
+   * A snapshot to send, or undefined while none can be had: the node asks again later. It should be
+   * of the state applied last: a member takes none whose configuration it is not in yet.
+   */
   snapshot(): Snapshot | undefined;
 }
