@@ -23,7 +23,7 @@ import {
   rowsOf,
 } from "./lmdb-rows.ts";
 import { mergeRows } from "./merge.ts";
-import { FLAG_APPEND, Overlay, type Batch } from "./overlay.ts";
+import { APPEND_TABLE, type Batch, Overlay } from "./overlay.ts";
 import {
   KEY_BYTES_MAX,
   type AppliedPoint,
@@ -38,8 +38,6 @@ export interface LmdbBackendOptions {
   readonly directory: string;
 }
 
-/** The table whose keys arrive in ascending order. */
-const APPEND_TABLE: Table = "key";
 const FILE_NAME = /^data-(\d{6})\.mdb$/;
 
 interface Waiting {
@@ -85,7 +83,6 @@ class LmdbBackend implements Backend {
   readonly #waiting: Waiting[] = [];
   /** Those of them that a running defragmentation holds back. */
   readonly #unsent: Waiting[] = [];
-  #lastAppended: string;
   readonly #closeViews = new Set<() => void>();
   #isDefragmenting = false;
   #isClosed = false;
@@ -98,7 +95,7 @@ class LmdbBackend implements Backend {
     this.#file = openFile(fileOf(directory, sequence));
     this.applied = readApplied((table, key) => this.get(table, key));
     this.durable = this.applied;
-    this.#lastAppended = lastKey(this.#database(APPEND_TABLE));
+    this.#overlay.setLastKey(lastKey(this.#database(APPEND_TABLE)));
     channel.onExit = () => this.#fail(new BackendFailed("writer thread ended", "UNKNOWN"));
   }
 
@@ -115,7 +112,7 @@ class LmdbBackend implements Backend {
   }
 
   get(table: Table, key: Buffer): Buffer | undefined {
-    const found = this.#overlay.get(table, key.latin1Slice());
+    const found = this.#overlay.get(table, key);
     if (found !== undefined) return found ?? undefined;
     try {
       return readRecord(this.#database(table), table, key);
@@ -133,7 +130,7 @@ class LmdbBackend implements Backend {
   ): Row[] {
     const { next, close } = rowsOf(this.#database(table), table, lo, hi);
     try {
-      const cursors = this.#overlay.cursors(table, lo.latin1Slice());
+      const cursors = this.#overlay.cursors(table, lo);
       return mergeRows(next, cursors, hi?.latin1Slice(), { limit, bytesMax });
     } catch (error) {
       throw namedError(table, error);
@@ -144,17 +141,11 @@ class LmdbBackend implements Backend {
 
   put(table: Table, key: Buffer, value: Buffer): void {
     assert(key.length > 0 && key.length <= KEY_BYTES_MAX, "a key has 1 to KEY_BYTES_MAX bytes");
-    const text = key.latin1Slice();
-    let flags = 0;
-    if (table === APPEND_TABLE && text > this.#lastAppended) {
-      this.#lastAppended = text;
-      flags = FLAG_APPEND;
-    }
-    this.#overlay.current.add(table, key, value, flags, text);
+    this.#overlay.put(table, key, value);
   }
 
   delete(table: Table, key: Buffer): void {
-    this.#overlay.current.add(table, key, undefined, 0, key.latin1Slice());
+    this.#overlay.delete(table, key);
   }
 
   setApplied(point: AppliedPoint): void {

@@ -68,12 +68,10 @@ export function verifyTable(database: BinaryDatabase, table: Table): number {
   return count;
 }
 
-/** "" when the table is empty. */
-export function lastKey(database: BinaryDatabase): string {
-  for (const key of database.getKeys({ reverse: true, limit: 1 })) {
-    return key.latin1Slice();
-  }
-  return "";
+/** Empty when the table is. */
+export function lastKey(database: BinaryDatabase): Buffer {
+  for (const key of database.getKeys({ reverse: true, limit: 1 })) return key;
+  return Buffer.alloc(0);
 }
 
 export function readApplied(get: (table: Table, key: Buffer) => Buffer | undefined): AppliedPoint {

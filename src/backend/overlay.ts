@@ -10,7 +10,7 @@
  */
 import { assert } from "../base/index.ts";
 import { SEGMENT_BYTES, type Segment, SegmentPool, type SentSegment } from "./segment-pool.ts";
-import { TABLES, type AppliedPoint, type Table } from "./types.ts";
+import { type AppliedPoint, KEY_BYTES_MAX, TABLES, type Table } from "./types.ts";
 
 export const TABLE_NAMES: readonly Table[] = [...TABLES, "local"];
 export const OPERATION_HEADER_BYTES = 8;
@@ -18,12 +18,14 @@ export const CHECKSUM_BYTES = 4;
 export const DELETE_MARK = 0xffffffff;
 /** The key is greater than every key put into the table before. */
 export const FLAG_APPEND = 1;
+/** The table whose keys arrive in ascending order. */
+export const APPEND_TABLE: Table = "key";
 
 const OFFSET_MASK = SEGMENT_BYTES - 1;
 /** Segments of a batch: keeps a location within 31 bits. */
 const SEGMENTS_MAX = 2 ** 31 / SEGMENT_BYTES;
 
-/** The operations of one batch on one table. */
+/** The operations of one batch on one table, but for appended rows. */
 export class TableBatch {
   /** Key to the location of its last operation. */
   readonly locations = new Map<string, number>();
@@ -51,6 +53,11 @@ export class TableBatch {
 export class Batch {
   readonly segments: Segment[] = [];
   readonly tables = new Map<Table, TableBatch>();
+  /**
+   * Locations of the rows appended to APPEND_TABLE. Their keys ascend, so a search finds them and
+   * they need neither a string nor a place in a map: most of what is written is of this kind.
+   */
+  readonly appended: number[] = [];
   operations = 0;
   bytes = 0;
   applied: AppliedPoint = { index: 0, term: 0 };
@@ -61,8 +68,8 @@ export class Batch {
     this.#pool = pool;
   }
 
-  /** `value` undefined = delete. `flags` go to the writer. */
-  add(table: Table, key: Buffer, value: Buffer | undefined, flags: number, text: string): void {
+  /** `value` undefined = delete. Keys of appended rows must be greater than all before. */
+  add(table: Table, key: Buffer, value: Buffer | undefined, isAppended: boolean): void {
     const valueBytes = value === undefined ? 0 : value.length;
     const size = OPERATION_HEADER_BYTES + key.length + valueBytes + CHECKSUM_BYTES;
     let segment = this.#segment;
@@ -74,23 +81,20 @@ export class Batch {
     bytes.writeUInt32LE(value === undefined ? DELETE_MARK : valueBytes, start);
     bytes.writeUInt16LE(key.length, start + 4);
     bytes[start + 6] = TABLE_NAMES.indexOf(table);
-    bytes[start + 7] = flags;
+    bytes[start + 7] = isAppended ? FLAG_APPEND : 0;
     bytes.set(key, start + OPERATION_HEADER_BYTES);
     if (value !== undefined) bytes.set(value, start + OPERATION_HEADER_BYTES + key.length);
     segment.used = start + size;
-    let tableBatch = this.tables.get(table);
-    if (tableBatch === undefined) {
-      tableBatch = new TableBatch();
-      this.tables.set(table, tableBatch);
-    }
-    tableBatch.set(text, (this.segments.length - 1) * SEGMENT_BYTES + start);
     this.operations += 1;
     this.bytes += size;
+    const location = (this.segments.length - 1) * SEGMENT_BYTES + start;
+    if (isAppended) this.appended.push(location);
+    else this.#tableOf(table).set(key.latin1Slice(), location);
   }
 
   /** The value at a location, copied; undefined = a delete. */
   read(location: number): Buffer | undefined {
-    const bytes = (this.segments[Math.floor(location / SEGMENT_BYTES)] as Segment).bytes;
+    const bytes = this.#bytesAt(location);
     const start = location & OFFSET_MASK;
     const valueBytes = bytes.readUInt32LE(start);
     if (valueBytes === DELETE_MARK) return undefined;
@@ -100,11 +104,63 @@ export class Batch {
     return value;
   }
 
+  keyAt(location: number): string {
+    const bytes = this.#bytesAt(location);
+    const start = location & OFFSET_MASK;
+    const at = start + OPERATION_HEADER_BYTES;
+    return bytes.latin1Slice(at, at + bytes.readUInt16LE(start + 4));
+  }
+
+  /** The location of an appended row; undefined when there is none. */
+  findAppended(key: Buffer): number | undefined {
+    const { appended } = this;
+    const count = appended.length;
+    // What is asked for is nearly always older than the whole batch.
+    if (count === 0 || this.#compare(appended[0] as number, key) > 0) return undefined;
+    const location = appended[this.appendedFrom(key)];
+    if (location === undefined || this.#compare(location, key) !== 0) return undefined;
+    return location;
+  }
+
+  /** The position in `appended` of the first key >= `key`. */
+  appendedFrom(key: Buffer): number {
+    let low = 0;
+    let high = this.appended.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#compare(this.appended[middle] as number, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** Gives the segments back; the batch must not be read afterwards. */
   recycle(): void {
     for (const segment of this.segments) this.#pool.give(segment);
     this.segments.length = 0;
+    this.appended.length = 0;
     this.tables.clear();
+  }
+
+  #tableOf(table: Table): TableBatch {
+    let tableBatch = this.tables.get(table);
+    if (tableBatch === undefined) {
+      tableBatch = new TableBatch();
+      this.tables.set(table, tableBatch);
+    }
+    return tableBatch;
+  }
+
+  #bytesAt(location: number): Buffer {
+    return (this.segments[Math.floor(location / SEGMENT_BYTES)] as Segment).bytes;
+  }
+
+  /** The key at a location against `key`: negative, zero or positive. */
+  #compare(location: number, key: Buffer): number {
+    const bytes = this.#bytesAt(location);
+    const start = location & OFFSET_MASK;
+    const at = start + OPERATION_HEADER_BYTES;
+    return compareBytes(bytes, at, bytes.readUInt16LE(start + 4), key);
   }
 
   #grow(size: number): Segment {
@@ -121,6 +177,8 @@ export class Overlay {
   readonly #pool = new SegmentPool();
   readonly sealed: Batch[] = [];
   current: Batch = new Batch(this.#pool);
+  readonly #lastKey = Buffer.alloc(KEY_BYTES_MAX);
+  #lastKeyBytes = 0;
 
   get bytes(): number {
     let sum = this.current.bytes;
@@ -128,16 +186,45 @@ export class Overlay {
     return sum;
   }
 
+  put(table: Table, key: Buffer, value: Buffer): void {
+    const isAppended = table === APPEND_TABLE && this.#isAppended(key);
+    this.current.add(table, key, value, isAppended);
+  }
+
+  delete(table: Table, key: Buffer): void {
+    this.current.add(table, key, undefined, false);
+  }
+
+  /** The highest key of APPEND_TABLE in the store. */
+  setLastKey(key: Buffer): void {
+    this.#lastKeyBytes = key.copy(this.#lastKey);
+  }
+
   /** The value, null for a delete, undefined when no batch knows the key. */
-  get(table: Table, text: string): Buffer | null | undefined {
-    const location = this.current.tables.get(table)?.locations.get(text);
-    if (location !== undefined) return this.current.read(location) ?? null;
-    for (let at = this.sealed.length - 1; at >= 0; at -= 1) {
-      const batch = this.sealed[at] as Batch;
-      const older = batch.tables.get(table)?.locations.get(text);
-      if (older !== undefined) return batch.read(older) ?? null;
+  get(table: Table, key: Buffer): Buffer | null | undefined {
+    let text: string | undefined;
+    for (let at = this.sealed.length; at >= 0; at -= 1) {
+      const batch = at === this.sealed.length ? this.current : (this.sealed[at] as Batch);
+      const tableBatch = batch.tables.get(table);
+      let location: number | undefined;
+      if (tableBatch !== undefined) {
+        text ??= key.latin1Slice();
+        location = tableBatch.locations.get(text);
+      }
+      if (location === undefined && table === APPEND_TABLE) location = batch.findAppended(key);
+      if (location !== undefined) return batch.read(location) ?? null;
     }
     return undefined;
+  }
+
+  /** Whether a key is beyond all before; then it is the last one from now on. */
+  #isAppended(key: Buffer): boolean {
+    if (compareBytes(this.#lastKey, 0, this.#lastKeyBytes, key) >= 0) return false;
+    // A delete of the very key, before it was ever put, would hide the row.
+    const others = this.current.tables.get(APPEND_TABLE);
+    if (others?.locations.has(key.latin1Slice()) === true) return false;
+    this.setLastKey(key);
+    return true;
   }
 
   seal(applied: AppliedPoint): Batch {
@@ -162,21 +249,30 @@ export class Overlay {
     batch.recycle();
   }
 
-  /** Cursors over the operations on `table` with lo <= key, newest batch first. */
-  cursors(table: Table, lo: string): OverlayCursor[] {
+  /** Cursors over the operations on `table` with lo <= key, those that win first. */
+  cursors(table: Table, lo: Buffer): OverlayCursor[] {
     const cursors: OverlayCursor[] = [];
+    const text = lo.latin1Slice();
     for (let at = this.sealed.length; at >= 0; at -= 1) {
       const batch = at === this.sealed.length ? this.current : (this.sealed[at] as Batch);
       const tableBatch = batch.tables.get(table);
-      if (tableBatch === undefined) continue;
-      const cursor = new OverlayCursor(batch, tableBatch, lo);
-      if (cursor.key !== undefined) cursors.push(cursor);
+      if (tableBatch !== undefined) cursors.push(new TableCursor(batch, tableBatch, text));
+      if (table === APPEND_TABLE) cursors.push(new AppendedCursor(batch, lo));
     }
-    return cursors;
+    return cursors.filter((cursor) => cursor.key !== undefined);
   }
 }
 
-export class OverlayCursor {
+/** A place among the operations of a batch. */
+export interface OverlayCursor {
+  /** Undefined at the end. */
+  readonly key: string | undefined;
+  /** Undefined for a delete. */
+  value(): Buffer | undefined;
+  advance(): void;
+}
+
+class TableCursor implements OverlayCursor {
   readonly #batch: Batch;
   readonly #table: TableBatch;
   readonly #keys: readonly string[];
@@ -208,6 +304,42 @@ export class OverlayCursor {
   advance(): void {
     this.#at += 1;
   }
+}
+
+class AppendedCursor implements OverlayCursor {
+  readonly #batch: Batch;
+  #at: number;
+  key: string | undefined;
+
+  constructor(batch: Batch, lo: Buffer) {
+    this.#batch = batch;
+    this.#at = batch.appendedFrom(lo);
+    this.key = this.#keyHere();
+  }
+
+  value(): Buffer | undefined {
+    return this.#batch.read(this.#batch.appended[this.#at] as number);
+  }
+
+  advance(): void {
+    this.#at += 1;
+    this.key = this.#keyHere();
+  }
+
+  #keyHere(): string | undefined {
+    const location = this.#batch.appended[this.#at];
+    return location === undefined ? undefined : this.#batch.keyAt(location);
+  }
+}
+
+/** `bytes[at, at + count)` against `key`, as unsigned bytes. */
+function compareBytes(bytes: Buffer, at: number, count: number, key: Buffer): number {
+  const shared = count < key.length ? count : key.length;
+  for (let position = 0; position < shared; position += 1) {
+    const difference = (bytes[at + position] as number) - (key[position] as number);
+    if (difference !== 0) return difference;
+  }
+  return count - key.length;
 }
 
 export function compareKeys(left: string, right: string): number {

@@ -294,6 +294,45 @@ for (const { name, open } of implementations) {
       await subject.dispose();
     });
 
+    test("rows that ascend, overwritten and deleted meanwhile: equal to a plain map", async () => {
+      const subject = await open();
+      const model = new Map<string, string>();
+      const prng = new Prng(8);
+      const keyOf = (at: number): string => String(at).padStart(6, "0");
+      let next = 0;
+      for (let round = 0; round < 60; round += 1) {
+        for (let step = 0; step < 30; step += 1) {
+          // Mostly the next key; else one that was, or one that is yet to come.
+          const key = keyOf(prng.chance(0.6) ? next++ : prng.below(next + 5));
+          if (prng.chance(0.2)) {
+            subject.backend.delete("key", bytes(key));
+            model.delete(key);
+          } else {
+            const value = `${round}.${step}`;
+            subject.backend.put("key", bytes(key), bytes(value));
+            model.set(key, value);
+          }
+        }
+        const wanted = [...model].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${k}=${v}`);
+        assert.deepEqual(texts(subject.backend, "key", ""), wanted);
+        const lo = keyOf(prng.below(next));
+        assert.deepEqual(
+          texts(subject.backend, "key", lo),
+          wanted.filter((row) => row >= lo),
+        );
+        for (let question = 0; question < 20; question += 1) {
+          const key = keyOf(prng.below(next + 5));
+          assert.equal(subject.backend.get("key", bytes(key))?.latin1Slice(), model.get(key));
+        }
+        if (prng.chance(0.5)) {
+          const done = subject.backend.commit();
+          if (prng.chance(0.5)) await done;
+        }
+        if (prng.chance(0.1)) await subject.reopen();
+      }
+      await subject.dispose();
+    });
+
     test("defragment: contents stay, while reads and writes go on", async () => {
       const subject = await open();
       for (let at = 0; at < 3000; at += 1) {
