@@ -164,7 +164,7 @@ export const hostDisk: Disk = {
   readFile: (path) => fs.promises.readFile(path),
 };
 
-/** `disk` without durability (`--unsafe-no-fsync`): what was written last may be gone after a crash. */
+/** `disk` without durability (`--unsafe-no-fsync`): a power cut may take what was written last. */
 export function withoutSync(disk: Disk): Disk {
   return {
     ...disk,
