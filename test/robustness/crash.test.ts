@@ -36,10 +36,14 @@ test(
     let acknowledgements = 0;
     try {
       for (let run = 0; run < RUNS; run++) {
-        const lifeMs = 50 + random.below(700);
-        const timer = setTimeout(() => server.signal("SIGKILL"), lifeMs);
-        const load = await workload.run(server.address);
-        clearTimeout(timer);
+        // Mostly under load, at times while it is still warming up.
+        const isEarly = random.chance(0.2);
+        const lifeMs = random.below(isEarly ? 100 : 700);
+        const killLater = (): void => {
+          setTimeout(() => server.signal("SIGKILL"), lifeMs);
+        };
+        if (isEarly) killLater();
+        const load = await workload.run(server.address, isEarly ? () => undefined : killLater);
         acknowledgements += load.acknowledgements;
         await server.exited;
         server = await start(UNDER_TEST, { dataDirectory });
@@ -54,6 +58,44 @@ test(
     }
   },
 );
+
+test("crash: state changed behind the workload's back → each change is found", async () => {
+  const workload = new Workload(new Prng(SEED), WRITERS);
+  const server = await start(UNDER_TEST);
+  const client = new TestClient(server.address);
+  try {
+    // The load ends with the first server; the second stands for what came back after a crash.
+    const load = workload.run(server.address, () => {
+      setTimeout(() => server.signal("SIGKILL"), 300);
+    });
+    await load;
+    await server.exited;
+    const again = await start(UNDER_TEST, {
+      dataDirectory: server.dataDirectory,
+      ports: server.ports,
+    });
+    try {
+      const all = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]) };
+      const { kvs } = await client.must(METHODS.range, all);
+      const [lost, changed] = kvs;
+      assert.ok(lost !== undefined && changed !== undefined, "the load wrote too little");
+      await client.must(METHODS.deleteRange, { key: lost.key });
+      await client.must(METHODS.put, { key: changed.key, value: Buffer.from("another") });
+      await client.must(METHODS.put, { key: Buffer.from("strange") });
+      await client.must(METHODS.leaseRevoke, { id: 1n });
+      const problems = (await workload.check(again.address)).join("\n");
+      assert.match(problems, new RegExp(`^${lost.key.toString()} is undefined, acknowledged`, "m"));
+      assert.match(problems, new RegExp(`^${changed.key.toString()} is "another"`, "m"));
+      assert.match(problems, /^key "strange" was never written$/m);
+      assert.match(problems, /^lease 1 was granted and is gone$/m);
+    } finally {
+      await again.kill();
+    }
+  } finally {
+    client.close();
+    await server.dispose();
+  }
+});
 
 interface Written {
   readonly key: Buffer;

@@ -71,7 +71,7 @@ class Writer {
   }
 
   /** Writes until the server is gone; another refusal is a failure. */
-  async run(client: TestClient): Promise<void> {
+  async run(client: TestClient, onAcknowledged: () => void): Promise<void> {
     for (;;) {
       const request = this.#choose();
       this.pending = request;
@@ -87,6 +87,7 @@ class Writer {
       }
       this.revisionMax = revision;
       this.acknowledgements++;
+      onAcknowledged();
       for (const key of request.keys) {
         this.acknowledged.set(key, { value: request.value, revision });
       }
@@ -150,15 +151,20 @@ export class Workload {
     this.#writers = Array.from({ length: writers }, (_, i) => new Writer(`w${i}`, random));
   }
 
-  /** Runs until the server at `address` is gone. */
-  async run(address: string): Promise<Load> {
+  /** Runs until the server at `address` is gone; tells of the first write that was acknowledged. */
+  async run(address: string, onFirst: () => void): Promise<Load> {
     const client = new TestClient(address);
     const watch = client.watch();
     const all = Buffer.from([0]);
     const before = this.#count();
     watch.send({ create: { key: all, rangeEnd: all, startRevision: this.#compactedMax + 1n } });
+    let isFirst = true;
+    const onAcknowledged = (): void => {
+      if (isFirst) onFirst();
+      isFirst = false;
+    };
     await Promise.all([
-      ...this.#writers.map((writer) => writer.run(client)),
+      ...this.#writers.map((writer) => writer.run(client, onAcknowledged)),
       this.#grantLeases(client),
       this.#compact(client),
       watch.untilEnd(60_000),
@@ -262,7 +268,8 @@ export class Workload {
     watch.send({ create: { key: all, rangeEnd: all, startRevision: from } });
     const isAllThere = (received: readonly m.WatchResponse[]): boolean =>
       received.some((r) => r.canceled || (r.events.at(-1)?.kv?.modRevision ?? 0n) >= revision);
-    if (from <= revision) {
+    // Nothing has happened at revision 1.
+    if (from <= revision && revision > 1n) {
       await watch.until(isAllThere).catch(() => {
         const last = watch.received.findLast((r) => r.events.length > 0)?.events.at(-1);
         throw new Error(
