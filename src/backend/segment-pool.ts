@@ -47,7 +47,9 @@ export class SegmentPool {
     else if (this.#sent.delete(segment.id)) this.#forgotten.push(segment.id);
   }
 
-  /** Memory that is not shared is copied and moves over: it must be in `transfer` of the message. */
+  /**
+   * Memory that is not shared is copied and moves over: it must be in `transfer` of the message.
+   */
   send(segment: Segment, transfer: ArrayBuffer[]): SentSegment {
     const { id, bytes, used } = segment;
     if (id === 0) {
