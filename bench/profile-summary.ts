@@ -1,5 +1,6 @@
 /**
- * Where a program spent its time: `node bench/profile-summary.ts FILE.cpuprofile ... [--top N] [--skip S]`.
+ * Where a program spent its time: `node bench/profile-summary.ts FILE.cpuprofile ... [--top N]
+ * [--skip S]`.
  *
  * Reads what `node --cpu-prof` writes and prints self time per room (folder), per file and per
  * function, as shares of the time that the thread was not idle. `--skip` leaves out the first S
