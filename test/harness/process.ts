@@ -46,9 +46,18 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A temporary directory under the system's, named for who made it. */
+const running = new Set<ChildProcess>();
+const directories: string[] = [];
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+  for (const path of directories) rmSync(path, { recursive: true, force: true });
+});
+
+/** A temporary directory under the system's, named for who made it; gone with this process. */
 export function temporaryDirectory(name: string): string {
-  return mkdtempSync(join(tmpdir(), `holdfast-${name}-`));
+  const path = mkdtempSync(join(tmpdir(), `holdfast-${name}-`));
+  directories.push(path);
+  return path;
 }
 
 const PORT_LO = 20_001;
@@ -123,11 +132,6 @@ export async function poll(
     await delay(10);
   }
 }
-
-const running = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
 
 export class Server {
   readonly kind: Kind;
