@@ -87,6 +87,23 @@ test("restore: a compaction was scheduled and not finished → it goes on (DB-04
   assert.equal((await open(medium)).isCompacting, false);
 });
 
+test("restore: more leased keys than one slice → each is told once, in order (DB-01)", async () => {
+  const count = 12_345;
+  const names = Array.from({ length: count }, (_, at) => String(at).padStart(6, "0"));
+  const medium = await mediumWith((store) => {
+    const tx = store.begin();
+    for (const [at, name] of names.entries()) tx.put(name, Buffer.alloc(0), BigInt(at % 3));
+    tx.end();
+  });
+  const told: string[] = [];
+  await openStore(new MemoryBackend({ medium }), {
+    yieldToLoop,
+    onLease: (key, lease) => told.push(`${key} ${lease}`),
+  });
+  const wanted = names.map((name, at) => `${name} ${at % 3}`).filter((_, at) => at % 3 !== 0);
+  assert.deepEqual(told, wanted);
+});
+
 test("restore: fewer records than the store counts → it is refused, with both numbers", async () => {
   const medium = await mediumWith((store) => put(store, "a", "b"));
   class Miscounting extends MemoryBackend {

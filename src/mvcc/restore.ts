@@ -6,7 +6,7 @@ import type { Logger } from "../seam/index.ts";
 import { CheckpointFile, type CheckpointPlace, type LoadedIndex } from "./checkpoint.ts";
 import { Compaction } from "./compaction.ts";
 import { KeyIndex, LATEST } from "./key-index.ts";
-import { SLICE_ROWS } from "./limits.ts";
+import { SLICE_KEYS, SLICE_ROWS } from "./limits.ts";
 import { isTombstoneKey, lowestKey, mainOf, subOf } from "./revision.ts";
 import { MvccStore } from "./store.ts";
 
@@ -52,7 +52,7 @@ export async function openStore(backend: Backend, options: OpenStoreOptions): Pr
   const { restored, reason } = await restore(backend, file, yieldToLoop);
   await file?.removeOthers();
   const { index, compaction } = restored;
-  if (options.onLease !== undefined) reportLeases(index, options.onLease);
+  if (options.onLease !== undefined) await reportLeases(index, options.onLease, yieldToLoop);
   logger?.info("restored the key index", {
     "checkpoint-revision": file?.revision ?? -1,
     ...(reason === undefined ? {} : { "no-checkpoint-because": reason }),
@@ -148,10 +148,26 @@ async function scanInto(
   }
 }
 
-function reportLeases(index: KeyIndex, onLease: (key: Key, lease: bigint) => void): void {
-  index.walk("", undefined, LATEST, (key, slot) => {
-    const lease = index.lease(slot);
-    if (lease !== 0n) onLease(key, lease);
-    return true;
-  });
+async function reportLeases(
+  index: KeyIndex,
+  onLease: (key: Key, lease: bigint) => void,
+  yieldToLoop: () => Promise<void>,
+): Promise<void> {
+  let next: Key | undefined = "";
+  while (next !== undefined) {
+    let visited = 0;
+    const from: Key = next;
+    next = undefined;
+    index.walk(from, undefined, LATEST, (key, slot) => {
+      if (visited === SLICE_KEYS) {
+        next = key;
+        return false;
+      }
+      visited += 1;
+      const lease = index.lease(slot);
+      if (lease !== 0n) onLease(key, lease);
+      return true;
+    });
+    await yieldToLoop();
+  }
 }
