@@ -189,7 +189,7 @@ export class RawNode {
     if (isLocalType(message.type)) return "localMessage";
     if (message.from === this.raft.id || message.from === APPEND_THREAD) return "localMessage";
     if (message.from === APPLY_THREAD) return "localMessage";
-    if (message.from === NONE) return "malformed";
+    if (message.from === NONE || !hasPlausibleNumbers(message)) return "malformed";
     if (message.term === 0 && !mayLackTerm(message.type)) return "malformed";
     if (isResponse(message.type) && this.raft.tracker.progress(message.from) === undefined) {
       return "peerNotFound";
@@ -402,6 +402,16 @@ function isResponse(type: number): boolean {
     default:
       return false;
   }
+}
+
+/** No term or index gets this far; beyond it, adding one would soon be inexact. */
+const PLAUSIBLE_MAX = 2 ** 52;
+
+function hasPlausibleNumbers(message: Message): boolean {
+  if (message.term > PLAUSIBLE_MAX || message.logTerm > PLAUSIBLE_MAX) return false;
+  if (message.index > PLAUSIBLE_MAX || message.rejectHint > PLAUSIBLE_MAX) return false;
+  const metadata = message.snapshot?.metadata;
+  return metadata === undefined || metadata.index <= PLAUSIBLE_MAX;
 }
 
 /** What followers pass on to the leader is good in any term. */
