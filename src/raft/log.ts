@@ -7,14 +7,6 @@ import { Unstable } from "./unstable.ts";
 /** Entries from the log, or why there are none: see Storage.entries. */
 export type LogEntries = Entry[] | "compacted" | "pending";
 
-/** What came of an append from a leader. */
-export type AppendOutcome =
-  | { readonly kind: "appended"; readonly lastNewIndex: number }
-  /** The entry before the new ones is not here, or has another term. */
-  | { readonly kind: "mismatch" }
-  /** The new entry at `index` differs from one that is committed here. */
-  | { readonly kind: "conflict"; readonly index: number };
-
 const NO_ENTRIES: Entry[] = [];
 
 /** Encoded bytes, as they count against limits of what is sent or applied at once. */
@@ -96,23 +88,24 @@ export class RaftLog {
    * as much as is now known to be the leader's.
    *
    * Entries that are here already are left alone: a late message must not cut what came after it.
+   * Returns the index of the last of `entries`; undefined when what they follow is not here.
    */
   tryAppend(
     prevIndex: number,
     prevTerm: number,
     entries: readonly Entry[],
     leaderCommit: number,
-  ): AppendOutcome {
-    if (!this.matchesTerm(prevIndex, prevTerm)) return { kind: "mismatch" };
+  ): number | undefined {
+    if (!this.matchesTerm(prevIndex, prevTerm)) return undefined;
     const lastNewIndex = prevIndex + entries.length;
     const from = this.#firstNew(entries);
     if (from < entries.length) {
-      const index = (entries[from] as Entry).index;
-      if (index <= this.committed) return { kind: "conflict", index };
+      const { index } = entries[from] as Entry;
+      assert(index > this.committed, "raft log: what is committed is never replaced");
       this.unstable.append(entries, from);
     }
     this.commitTo(Math.min(leaderCommit, lastNewIndex));
-    return { kind: "appended", lastNewIndex };
+    return lastNewIndex;
   }
 
   /** Position of the first entry that is not in the log; the count when all are. */

@@ -871,19 +871,14 @@ export class Raft {
     const { log } = this;
     const response = this.#message(MessageType.APP_RESP, message.from);
     if (message.index < log.committed) {
+      this.#checkCommitted(message);
       response.index = log.committed;
       this.#send(response);
       return "ok";
     }
-    const outcome = log.tryAppend(message.index, message.logTerm, message.entries, message.commit);
-    if (outcome.kind === "conflict") {
-      const { index } = outcome;
-      const { from } = message;
-      this.#report({ kind: "conflictBelowCommit", from, index, commit: log.committed });
-      return "ok";
-    }
-    if (outcome.kind === "appended") {
-      response.index = outcome.lastNewIndex;
+    const lastNew = log.tryAppend(message.index, message.logTerm, message.entries, message.commit);
+    if (lastNew !== undefined) {
+      response.index = lastNew;
     } else {
       const hint = log.findConflict(Math.min(message.index, log.lastIndex()), message.logTerm);
       response.index = message.index;
@@ -893,6 +888,20 @@ export class Raft {
     }
     this.#send(response);
     return "ok";
+  }
+
+  /** A leader has all that is committed; one that sends something else there is none. */
+  #checkCommitted(message: Message): void {
+    const { from, entries } = message;
+    const { committed } = this.log;
+    for (let at = 0; at < entries.length; at += 1) {
+      const { index, term } = entries[at] as Entry;
+      if (index > committed) return;
+      const own = this.log.term(index);
+      if (own === undefined || own === term) continue;
+      this.#report({ kind: "conflictBelowCommit", from, index, commit: committed });
+      return;
+    }
   }
 
   #onHeartbeat(message: Message): void {
