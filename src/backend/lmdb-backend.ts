@@ -20,6 +20,7 @@ import {
   META_TERM_KEY,
   readApplied,
   readRecord,
+  recordSize,
   rowsOf,
 } from "./lmdb-rows.ts";
 import { mergeRows } from "./merge.ts";
@@ -109,6 +110,16 @@ class LmdbBackend implements Backend {
 
   get overlayBytes(): number {
     return this.#overlay.bytes;
+  }
+
+  sizeOf(table: Table, key: Buffer): number | undefined {
+    const found = this.#overlay.get(table, key);
+    if (found !== undefined) return found?.length;
+    try {
+      return recordSize(this.#database(table), key);
+    } catch (error) {
+      throw namedError(table, error);
+    }
   }
 
   get(table: Table, key: Buffer): Buffer | undefined {

@@ -26,6 +26,12 @@ export function readRecord(
   return checked(table, key, copyOf(found, found.length));
 }
 
+/** Bytes of the value, unread. */
+export function recordSize(database: BinaryDatabase, key: Buffer): number | undefined {
+  const found = (database as FastDatabase).getBinaryFast(key);
+  return found === undefined ? undefined : Math.max(0, found.length - CHECKSUM_BYTES);
+}
+
 /** Rows with lo <= key < hi. Throws CorruptRecord, DamagedTable. `close` must be called. */
 export function rowsOf(
   database: BinaryDatabase,

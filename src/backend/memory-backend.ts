@@ -142,6 +142,11 @@ export class MemoryBackend implements Backend {
     return this.#sealed.length;
   }
 
+  sizeOf(table: Table, key: Buffer): number | undefined {
+    this.#assertOpen();
+    return tableOf(this.#visible, table).values.get(key.latin1Slice())?.length;
+  }
+
   get(table: Table, key: Buffer): Buffer | undefined {
     this.#assertOpen();
     return readTable(this.#visible, this.medium, table, key.latin1Slice());

@@ -53,6 +53,8 @@ export interface ReadView {
 export interface Backend {
   /** Undefined when absent. Throws CorruptRecord on a bad checksum. */
   get(table: Table, key: Buffer): Buffer | undefined;
+  /** Bytes of the value, which is neither copied nor checked; undefined when absent. */
+  sizeOf(table: Table, key: Buffer): number | undefined;
   /**
    * Rows with lo <= key < hi (undefined = to the end), in key order, at most `limit`, and no more
    * than pass `bytesMax` of values (one row always fits). Taken at once from one consistent view,

@@ -22,3 +22,5 @@ export const WATCH_STEP_WORK = 2_000;
 export const TICK_INTERVAL_MS = 50;
 /** How often the key index is asked whether its file is old enough to be written anew. */
 export const CHECKPOINT_CHECK_MS = 5_000;
+/** Effects that wait for the store. Beyond: no batch is begun until the store has caught up. */
+export const OVERLAY_BYTES_MAX = 128 * 1024 * 1024;

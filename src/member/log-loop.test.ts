@@ -25,6 +25,7 @@ function setUp(
   }[] = [];
   const applied: number[] = [];
   let slices = 0;
+  const store = { isBehind: false };
   const fatal: Error[] = [];
   const loop = new LogLoop({
     log: {
@@ -47,6 +48,7 @@ function setUp(
     hardState: { term: 7, vote: 9n, commit: 10 },
     lastIndex: 10,
     onFatal: (error) => fatal.push(error),
+    isHeldBack: () => store.isBehind,
   });
   const answers: string[] = [];
   const propose = (name: string) => {
@@ -61,7 +63,18 @@ function setUp(
     await appends[position]?.settle.promise;
     await Promise.resolve();
   };
-  return { time, appends, applied, fatal, loop, answers, propose, durable, slices: () => slices };
+  return {
+    time,
+    appends,
+    applied,
+    fatal,
+    loop,
+    answers,
+    propose,
+    durable,
+    store,
+    slices: () => slices,
+  };
 }
 
 test("log loop: proposals of one turn → one append, applied and answered in order", async () => {
@@ -189,4 +202,18 @@ test("log loop: drain → what is on its way is answered, what waits is refused,
   await durable(0);
   await drained;
   assert.deepEqual(answers, ["b: Stopped", "a"]);
+});
+
+test("log loop: a store that is behind → proposals wait for it, none is refused", async () => {
+  const { time, appends, answers, propose, durable, store, loop } = setUp();
+  store.isBehind = true;
+  propose("a");
+  time.turn();
+  assert.equal(appends.length, 0);
+  store.isBehind = false;
+  loop.wake();
+  time.turn();
+  assert.equal(appends.length, 1);
+  await durable(0);
+  assert.deepEqual(answers, ["a"]);
 });

@@ -55,6 +55,8 @@ export interface LogLoopOptions {
   readonly lastIndex: number;
   /** A failed append: nothing that follows can be trusted, the member must stop. */
   readonly onFatal: (error: Error) => void;
+  /** The store is behind: no batch is begun until `wake`. */
+  readonly isHeldBack: () => boolean;
 }
 
 export class LogLoop {
@@ -62,6 +64,7 @@ export class LogLoop {
   readonly #applier: Applier;
   readonly #timers: Timers;
   readonly #onFatal: (error: Error) => void;
+  readonly #isHeldBack: () => boolean;
   readonly #term: number;
   readonly #vote: bigint;
   /** Last index given to the log. Invariant: applied <= committed <= last. */
@@ -84,6 +87,7 @@ export class LogLoop {
     this.#applier = options.applier;
     this.#timers = options.timers;
     this.#onFatal = options.onFatal;
+    this.#isHeldBack = options.isHeldBack;
     this.#term = options.hardState.term;
     this.#vote = options.hardState.vote;
     this.#committed = options.lastIndex;
@@ -135,10 +139,15 @@ export class LogLoop {
     });
   }
 
+  /** The store has caught up. */
+  wake(): void {
+    this.#planFlush();
+  }
+
   #flush(): void {
     if (this.#inFlight !== undefined || this.#waiting.length === 0) return;
     // What is committed and not applied is bounded: the disk may not run ahead of the machine.
-    if (this.#committedBatches.length > 1) return;
+    if (this.#committedBatches.length > 1 || this.#isHeldBack()) return;
     const batch = this.#takeBatch();
     this.#inFlight = batch;
     const hardState = { term: this.#term, vote: this.#vote, commit: this.#committed };

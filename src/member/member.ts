@@ -11,7 +11,7 @@ import {
   type Machine,
 } from "../apply/index.ts";
 import type { AlarmSet } from "../alarm/index.ts";
-import type { Backend } from "../backend/index.ts";
+import type { AppliedPoint, Backend } from "../backend/index.ts";
 import { EtcdError, errors } from "../errors/index.ts";
 import type { Lessor } from "../lease/index.ts";
 import type {
@@ -42,7 +42,7 @@ import { AutoCompactor, type Retention } from "./auto-compactor.ts";
 import { CommitPacer } from "./commit-pacer.ts";
 import { IndexCheckpointer } from "./index-checkpointer.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { TICK_INTERVAL_MS, WATCH_STEP_WORK } from "./limits.ts";
+import { OVERLAY_BYTES_MAX, TICK_INTERVAL_MS, WATCH_STEP_WORK } from "./limits.ts";
 import { LogLoop } from "./log-loop.ts";
 import { LogReleaser } from "./log-releaser.ts";
 import { Quota } from "./quota.ts";
@@ -143,9 +143,13 @@ export class SoloMember implements Member {
       hardState: parts.hardState,
       lastIndex: parts.lastIndex,
       onFatal,
+      isHeldBack: () => backend.overlayBytes > OVERLAY_BYTES_MAX,
     });
     this.#releaser = new LogReleaser({ wal, voter: parts.id, settings, onFatal });
-    const onDurable = this.#releaser.durable.bind(this.#releaser);
+    const onDurable = (point: AppliedPoint) => {
+      this.#releaser.durable(point);
+      this.#loop.wake();
+    };
     this.#pacer = new CommitPacer({ backend, timers, clock, onDurable, onFatal });
     this.#quota = new Quota(backend, settings.quotaBytes);
     this.#scrubber = this.#newScrubber(onFatal);

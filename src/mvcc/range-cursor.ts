@@ -8,6 +8,7 @@ interface CursorHost {
   readonly index: KeyIndex;
   readonly compactRevision: number;
   record(query: RangeQuery, key: Key, slot: number): EncodedKeyValue;
+  recordBytes(query: RangeQuery, key: Key, slot: number): number;
 }
 
 /**
@@ -32,21 +33,39 @@ export class StoreCursor implements RangeCursor {
   }
 
   next(maxRecords: number, maxBytes: number): EncodedKeyValue[] | "compacted" {
-    if (this.revision < this.#host.compactRevision) return "compacted";
-    const kvs: EncodedKeyValue[] = [];
-    const max = Math.min(maxRecords, this.#remaining);
-    if (max <= 0) return kvs;
-    const hi = this.#span.isPoint ? `${this.#query.key}\0` : this.#span.hi;
     let bytes = 0;
-    this.#host.index.walk(this.#next, hi, this.revision, (key, slot) => {
+    return this.#walk(maxRecords, (key, slot, kvs: EncodedKeyValue[]) => {
       const record = this.#host.record(this.#query, key, slot);
       kvs.push(record);
       bytes += record.length;
-      this.#next = `${key}\0`;
-      return kvs.length < max && bytes < maxBytes;
+      return bytes < maxBytes;
     });
-    this.#remaining = kvs.length === 0 ? 0 : this.#remaining - kvs.length;
-    return kvs;
+  }
+
+  sizes(maxRecords: number): number[] | "compacted" {
+    return this.#walk(maxRecords, (key, slot, sizes: number[]) => {
+      sizes.push(this.#host.recordBytes(this.#query, key, slot));
+      return true;
+    });
+  }
+
+  /** `visit` adds one item for a key and says whether there is room for more. */
+  #walk<T>(
+    maxRecords: number,
+    visit: (key: Key, slot: number, items: T[]) => boolean,
+  ): T[] | "compacted" {
+    if (this.revision < this.#host.compactRevision) return "compacted";
+    const items: T[] = [];
+    const max = Math.min(maxRecords, this.#remaining);
+    if (max <= 0) return items;
+    const hi = this.#span.isPoint ? `${this.#query.key}\0` : this.#span.hi;
+    this.#host.index.walk(this.#next, hi, this.revision, (key, slot) => {
+      const hasRoom = visit(key, slot, items);
+      this.#next = `${key}\0`;
+      return hasRoom && items.length < max;
+    });
+    this.#remaining = items.length === 0 ? 0 : this.#remaining - items.length;
+    return items;
   }
 
   close(): void {

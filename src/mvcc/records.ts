@@ -33,6 +33,13 @@ export function readRecord(backend: Backend, main: number, sub: number): Encoded
   return record;
 }
 
+/** Bytes of that record, unread. */
+export function recordSize(backend: Backend, main: number, sub: number): number {
+  const bytes = backend.sizeOf("key", revisionKey(main, sub, false));
+  if (bytes === undefined) throw new LostRecord(main, sub);
+  return bytes;
+}
+
 /** The record without its value, from the index where it knows enough (KV-06). */
 export function keyOnlyRecord(
   backend: Backend,

@@ -213,6 +213,21 @@ function readRandomly(prng: Prng, store: MvccStore, model: Model): void {
     sliced.push(...pairs(slice));
   }
   assert.deepEqual(sliced, wanted);
+  const measured = store.openRange(query(key, rangeEnd, revision));
+  assert.ok(typeof measured === "object");
+  const sizes: number[] = [];
+  for (;;) {
+    const slice = measured.sizes(1 + prng.below(3));
+    assert.ok(slice !== "compacted");
+    if (slice.length === 0) break;
+    sizes.push(...slice);
+  }
+  const whole = store.range(query(key, rangeEnd, revision));
+  assert.ok(whole.kind === "ok");
+  assert.deepEqual(
+    sizes,
+    whole.kvs.map((record) => record.length),
+  );
 }
 
 function readHistory(prng: Prng, store: MvccStore, model: Model): void {

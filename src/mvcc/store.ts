@@ -13,7 +13,7 @@ import { hashRecords } from "./hash-kv.ts";
 import { type KeyIndex, LATEST } from "./key-index.ts";
 import { CHANGES_BYTES_MAX, CHECKPOINT_REVISIONS } from "./limits.ts";
 import { isEmptySpan, refusalOf, spanOf, type Span } from "./range.ts";
-import { changeOf, keyOnlyRecord, readRecord } from "./records.ts";
+import { changeOf, keyOnlyRecord, readRecord, recordSize } from "./records.ts";
 import { StoreCursor } from "./range-cursor.ts";
 import { lowestKey, mainOf, subOf } from "./revision.ts";
 import type {
@@ -214,6 +214,13 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
       return kvs.length < limit;
     });
     return kvs;
+  }
+
+  /** Bytes of the record that the index has just located. */
+  recordBytes(query: RangeQuery, key: Key, slot: number): number {
+    const { index, backend } = this;
+    if (query.keysOnly) return this.record(query, key, slot).length;
+    return recordSize(backend, index.main, index.sub);
   }
 
   /** The record that the index has just located. */

@@ -70,6 +70,11 @@ export interface RangeCursor {
    * "compacted" when the pinned revision is gone meanwhile.
    */
   next(maxRecords: number, maxBytes: number): EncodedKeyValue[] | "compacted";
+  /**
+   * Steps over the next records as `next` would and tells their sizes, without reading them where
+   * the store can tell. An empty array at the end.
+   */
+  sizes(maxRecords: number): number[] | "compacted";
   close(): void;
 }
 

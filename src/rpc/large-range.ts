@@ -22,8 +22,13 @@ import { attempt, failCall, headerOf, type RpcContext } from "./context.ts";
 
 /** An answer up to this size is built at once. */
 const RANGE_BYTES_WHOLE = 512 * 1024;
-const SLICE_RECORDS = 128;
-const SLICE_BYTES = 64 * 1024;
+/** Records gathered for a small answer before the loop turns: about 2 ms. */
+const GATHER_RECORDS = 512;
+/** One slice of a large answer: about 0.1 ms, so that a write in between hardly notices. */
+const SLICE_RECORDS = 64;
+const SLICE_BYTES = 16 * 1024;
+/** Records whose sizes are added up in one turn. */
+const SIZES_RECORDS = 64;
 
 /** A range of many keys in key order without filters: all others need the whole result at once. */
 export function isStreamable(request: RangeRequest): boolean {
@@ -57,8 +62,9 @@ class LargeRange {
   /** Most records that are sent. */
   readonly #limit: number;
   #cursor: RangeCursor | undefined;
-  /** Records gathered while the answer is still small; undefined once it is not. */
-  #gathered: EncodedKeyValue[] | undefined = [];
+  /** Records gathered while the answer is still small. */
+  #gathered: EncodedKeyValue[] = [];
+  #isLarge = false;
   #kvBytes = 0;
   #records = 0;
   #count = 0;
@@ -73,7 +79,7 @@ class LargeRange {
   }
 
   start(): void {
-    if (this.#open()) this.#measure();
+    if (this.#open()) this.#gather();
   }
 
   /** Opens the cursor at the pinned revision; false when the call was refused. */
@@ -105,36 +111,43 @@ class LargeRange {
     this.#context.timers.soon(() => attempt(this.#context, this.#call, step));
   }
 
-  /** The next slice, undefined at the end or when the call is over. */
-  #slice(): EncodedKeyValue[] | undefined {
-    if (this.#cursor === undefined) return undefined;
-    const wanted = Math.min(SLICE_RECORDS, this.#limit - this.#records);
-    const kvs = wanted > 0 ? this.#cursor.next(wanted, SLICE_BYTES) : [];
-    if (kvs === "compacted") {
-      this.#close();
-      failCall(this.#call, errors.Compacted);
-      return undefined;
-    }
-    this.#records += kvs.length;
-    return kvs;
+  /** What is not there any more ends the call. */
+  #isGone<T>(items: T[] | "compacted"): items is "compacted" {
+    if (items !== "compacted") return false;
+    this.#close();
+    failCall(this.#call, errors.Compacted);
+    return true;
   }
 
-  #measure(): void {
-    for (;;) {
-      const kvs = this.#slice();
-      if (kvs === undefined) return;
-      if (kvs.length === 0) return this.#measured();
-      for (const kv of kvs) this.#kvBytes += sizeFramedPair(kv.length);
-      if (this.#gathered === undefined || this.#kvBytes > RANGE_BYTES_WHOLE) {
-        this.#gathered = undefined;
-      } else {
-        this.#gathered.push(...kvs);
-      }
-      if (this.#records > SLICE_RECORDS * 8 || this.#gathered === undefined) {
-        this.#later(() => this.#measure());
-        return;
-      }
+  /** First, as if the answer were small. */
+  #gather(): void {
+    if (this.#cursor === undefined) return;
+    const wanted = Math.min(GATHER_RECORDS, this.#limit - this.#records);
+    const kvs = wanted > 0 ? this.#cursor.next(wanted, RANGE_BYTES_WHOLE) : [];
+    if (this.#isGone(kvs)) return;
+    if (kvs.length === 0) return this.#measured();
+    this.#records += kvs.length;
+    for (const kv of kvs) {
+      this.#kvBytes += sizeFramedPair(kv.length);
+      this.#gathered.push(kv);
     }
+    if (this.#records >= this.#limit) return this.#measured();
+    if (this.#kvBytes <= RANGE_BYTES_WHOLE) return this.#later(() => this.#gather());
+    this.#isLarge = true;
+    this.#gathered = [];
+    this.#later(() => this.#addSizes());
+  }
+
+  /** Then, the sizes of the rest. */
+  #addSizes(): void {
+    if (this.#cursor === undefined) return;
+    const wanted = Math.min(SIZES_RECORDS, this.#limit - this.#records);
+    const sizes = wanted > 0 ? this.#cursor.sizes(wanted) : [];
+    if (this.#isGone(sizes)) return;
+    if (sizes.length === 0) return this.#measured();
+    this.#records += sizes.length;
+    for (const bytes of sizes) this.#kvBytes += sizeFramedPair(bytes);
+    this.#later(() => this.#addSizes());
   }
 
   #measured(): void {
@@ -142,7 +155,7 @@ class LargeRange {
     const count = this.#countKeys();
     if (count === undefined) return;
     this.#count = count;
-    if (this.#gathered !== undefined) return this.#respond(this.#gathered);
+    if (!this.#isLarge) return this.#respond(this.#gathered);
     const { writer, member } = this.#context;
     writer.reset();
     encodeRangeHead(writer, headerOf(member, this.#headerRevision));
@@ -182,15 +195,18 @@ class LargeRange {
     this.#call.respond(writer.view());
   }
 
+  /** Last, the records themselves. */
   #sendSlices(tail: Buffer): void {
+    if (this.#cursor === undefined) return;
     const { writer } = this.#context;
-    const kvs = this.#slice();
-    if (kvs === undefined) return;
+    const wanted = Math.min(SLICE_RECORDS, this.#limit - this.#records);
+    const kvs = wanted > 0 ? this.#cursor.next(wanted, SLICE_BYTES) : [];
+    if (this.#isGone(kvs)) return;
+    this.#records += kvs.length;
     if (kvs.length === 0) {
       this.#close();
       this.#call.onDrain = undefined;
       this.#call.sendPiece(tail);
-      this.#call.end();
       return;
     }
     writer.reset();

@@ -95,6 +95,19 @@ for (const { name, open } of implementations) {
       await subject.dispose();
     });
 
+    test("sizeOf: the bytes of the value, waiting or stored, and nothing for what is not there", async () => {
+      const subject = await open();
+      subject.backend.put("lease", bytes("a"), bytes("12345"));
+      subject.backend.put("lease", bytes("gone"), bytes("1"));
+      assert.equal(subject.backend.sizeOf("lease", bytes("a")), 5);
+      await subject.reopen();
+      assert.equal(subject.backend.sizeOf("lease", bytes("a")), 5);
+      subject.backend.delete("lease", bytes("gone"));
+      assert.equal(subject.backend.sizeOf("lease", bytes("gone")), undefined);
+      assert.equal(subject.backend.sizeOf("lease", bytes("never")), undefined);
+      await subject.dispose();
+    });
+
     test("scan: overlay, sealed batches and stored rows merge in key order", async () => {
       const subject = await open();
       const { backend } = subject;
