@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../base/index.ts";
-import { ConfChangeType, type Message, MessageType } from "../wire/index.ts";
+import {
+  ConfChangeType,
+  encodeConfChange,
+  EntryType,
+  marshal,
+  type Message,
+  MessageType,
+} from "../wire/index.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 import { RawNode } from "./raw-node.ts";
 import { withoutCoveredAcks } from "./ready.ts";
@@ -454,6 +461,42 @@ test("raft: a change while one is not applied → takes no place but an empty en
   assert.deepEqual(
     cluster.applied.get(1n)?.map(({ type }) => type),
     [0, 1, 0],
+  );
+});
+
+test("raft: a member with a committed change that it has not applied → does not campaign (§4.1)", () => {
+  const { node, storage } = newNode();
+  const change = { ...CHANGE, type: ConfChangeType.ADD_NODE, nodeId: 4n };
+  const data = marshal(encodeConfChange, change);
+  const entries = [{ type: EntryType.CONF_CHANGE, term: 1, index: 1, data }];
+  node.step(message(MessageType.APP, { from: 2n, term: 1, entries, commit: 1 }));
+  node.campaign();
+  assert.equal(node.raft.role, "follower");
+  const ready = node.ready();
+  storage.append(ready.entries);
+  node.applyConfChange(change);
+  node.advance();
+  node.campaign();
+  assert.equal(node.raft.role, "candidate");
+});
+
+test("raft: a new leader with a tail not yet applied → no change of members before it is (§4.1)", () => {
+  const { node, storage } = newNode();
+  const entries = [entry(1, 1), entry(1, 2)];
+  node.step(message(MessageType.APP, { from: 2n, term: 1, entries }));
+  const save = (): void => {
+    const ready = node.ready();
+    storage.append(ready.entries);
+    node.advance();
+  };
+  save();
+  node.campaign();
+  save();
+  node.step(message(MessageType.VOTE_RESP, { from: 3n, term: 2 }));
+  node.proposeConfChange({ ...CHANGE, type: ConfChangeType.ADD_NODE, nodeId: 4n });
+  assert.deepEqual(
+    node.raft.log.unstable.entries.map(({ type }) => type),
+    [0, 0],
   );
 });
 
