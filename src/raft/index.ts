@@ -14,6 +14,7 @@ export { emptySnapshot, MemoryStorage } from "./memory-storage.ts";
 export type { Progress, ProgressState } from "./progress.ts";
 export { decodeChange } from "./raft.ts";
 export { type BootstrapPeer, type NodeStatus, RawNode } from "./raw-node.ts";
+export { readRequestContext, readRequestSequence } from "./read-only.ts";
 export { needsSync, type Ready, type SoftState, withoutCoveredAcks } from "./ready.ts";
 export type { Storage } from "./storage.ts";
 export {

@@ -12,6 +12,7 @@ import {
 } from "../wire/index.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 import { RawNode } from "./raw-node.ts";
+import { readRequestContext, readRequestSequence } from "./read-only.ts";
 import { withoutCoveredAcks } from "./ready.ts";
 import {
   confState,
@@ -425,6 +426,36 @@ test("raft: entries that storage has to fetch → sent when they are there (RA-0
   );
 });
 
+test("raft: a snapshot written while the term changed → counts all the same (§5.1, RA-05)", () => {
+  const { node } = newNode({ asyncStorageWrites: true });
+  const metadata = { confState: confState(TRIO), index: 4, term: 1 };
+  const snapshot = { data: EMPTY, metadata };
+  node.step(message(MessageType.SNAP, { from: 2n, term: 1, snapshot }));
+  const [write] = node.ready().messages;
+  assert.ok(write !== undefined && isStorageMessage(write));
+  assert.equal(node.raft.isPromotable, false, "it does not hold what it stands on yet");
+  node.step(message(MessageType.HEARTBEAT, { from: 3n, term: 2 }));
+  for (const response of write.responses) if (response.to === 1n) node.deliver(response);
+  assert.equal(node.raft.isPromotable, true);
+  assert.equal(node.raft.log.applied, 4);
+});
+
+test("raft: an entry written before the term changed → not taken as durable yet (§10.2.1)", () => {
+  const { node } = newNode({ asyncStorageWrites: true });
+  node.step(message(MessageType.APP, { from: 2n, term: 1, entries: [entry(1, 1)] }));
+  const [write] = node.ready().messages;
+  assert.ok(write !== undefined && isStorageMessage(write));
+  node.step(message(MessageType.HEARTBEAT, { from: 3n, term: 2 }));
+  for (const response of write.responses) if (response.to === 1n) node.deliver(response);
+  assert.equal(node.raft.log.unstable.entries.length, 1);
+  // The next write says again what is durable by then.
+  const next = node.ready().messages.find(isStorageMessage);
+  assert.deepEqual(
+    next?.responses.map(({ index, term }) => [index, term]),
+    [[1, 2]],
+  );
+});
+
 /* Membership */
 
 test("raft: founders → the same first entries, all committed (§4.4, RA-06)", () => {
@@ -632,6 +663,14 @@ test("raft: an answer to an earlier read, term or run → confirms no read of no
   for (const answer of cluster.held) node.step(answer);
   cluster.settle();
   assert.equal(cluster.reads.length, 1);
+});
+
+test("raft: contexts of reads → never the same twice, in no two runs (§6.4)", () => {
+  const context = readRequestContext(0xfeed_0000_0000_0001n, 7);
+  assert.equal(readRequestSequence(0xfeed_0000_0000_0001n, context), 7);
+  assert.equal(readRequestSequence(0xfeed_0000_0000_0002n, context), undefined);
+  assert.equal(readRequestSequence(0xfeed_0000_0000_0001n, context.subarray(1)), undefined);
+  assert.notDeepEqual(context, readRequestContext(0xfeed_0000_0000_0001n, 8));
 });
 
 test("raft: a read before an entry of the term is committed → waits for it (§6.4, RA-07)", () => {

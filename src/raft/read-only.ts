@@ -9,6 +9,25 @@ export interface ConfirmedRead {
 }
 
 const CONTEXT_BYTES = 24;
+const REQUEST_BYTES = 16;
+
+/**
+ * A context for `RawNode.readIndex` that never repeats: the epoch of this run and a sequence that
+ * counts up. An etcd leader before 3.7 takes two reads of one context for the same read.
+ */
+export function readRequestContext(epoch: bigint, sequence: number): Buffer {
+  const context = Buffer.allocUnsafe(REQUEST_BYTES);
+  context.writeBigUInt64BE(BigInt.asUintN(64, epoch), 0);
+  context.writeBigUInt64BE(BigInt(sequence), 8);
+  return context;
+}
+
+/** The sequence of a ReadState's context; undefined when it is not of this epoch. */
+export function readRequestSequence(epoch: bigint, context: Buffer): number | undefined {
+  if (context.length !== REQUEST_BYTES) return undefined;
+  if (context.readBigUInt64BE(0) !== BigInt.asUintN(64, epoch)) return undefined;
+  return Number(context.readBigUInt64BE(8));
+}
 
 /**
  * Rounds of reads. Each request opens a round; its number goes out with the heartbeats and comes

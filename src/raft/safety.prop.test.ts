@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type ClusterOptions, RandomCluster } from "./random-cluster.test.ts";
 
 /** A small slice by default; the long suite raises FUZZ_RUNS. */
-const CLUSTERS = Math.max(1, Math.floor(Number(process.env["FUZZ_RUNS"] ?? 2000) / 50));
+const CLUSTERS = Math.max(1, Math.floor(Number(process.env["FUZZ_RUNS"] ?? 2000) / 100));
 const FIRST_SEED = Number(process.env["FUZZ_SEED"] ?? 1);
 const ACTIONS = 20_000;
 
