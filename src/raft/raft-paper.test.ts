@@ -665,6 +665,16 @@ test("raft: an answer to an earlier read, term or run → confirms no read of no
   assert.equal(cluster.reads.length, 1);
 });
 
+test("raft: a Ready that was handed out → later reads and evidence do not show in it", () => {
+  const cluster = newLeader();
+  const node = cluster.node(1n);
+  node.propose(Buffer.from("a"));
+  const ready = node.ready();
+  node.step(message(MessageType.HEARTBEAT, { from: 3n, term: 1 }));
+  node.raft.readStates.push({ index: 1, context: EMPTY });
+  assert.deepEqual([ready.readStates.length, ready.evidence.length], [0, 0]);
+});
+
 test("raft: contexts of reads → never the same twice, in no two runs (§6.4)", () => {
   const context = readRequestContext(0xfeed_0000_0000_0001n, 7);
   assert.equal(readRequestSequence(0xfeed_0000_0000_0001n, context), 7);
@@ -688,6 +698,28 @@ test("raft: a read before an entry of the term is committed → waits for it (§
     cluster.reads.map(({ read }) => read.index),
     [1],
   );
+});
+
+/**
+ * The commit index is not synced, so a single voter comes back with an older one than it had served
+ * reads at. It must not answer at that index before it has committed an entry of its new term.
+ */
+test("raft: a single voter just elected → reads wait for its own entry as well (§6.4, RA-04)", () => {
+  const { node, storage } = newNode({ voters: [1n] });
+  storage.append([entry(1, 1), entry(1, 2), entry(1, 3)]);
+  storage.setHardState({ term: 1, vote: 1n, commit: 1 });
+  const { node: restarted } = newNode({ voters: [1n], storage });
+  assert.equal(node.raft.log.lastIndex(), 3);
+  restarted.campaign();
+  const indexes: number[] = [];
+  for (let turn = 0; restarted.hasReady() && turn < 10; turn += 1) {
+    const ready = restarted.ready();
+    storage.append(ready.entries);
+    if (ready.softState?.role === "leader") restarted.readIndex(Buffer.from("r"));
+    restarted.advance();
+    indexes.push(...ready.readStates.map(({ index }) => index));
+  }
+  assert.deepEqual(indexes, [4]);
 });
 
 test("raft: reads by lease → answered without a round (§6.4.1)", () => {

@@ -787,11 +787,8 @@ export class Raft {
 
   #readIndex(message: Message): StepResult {
     if (message.entries.length !== 1) return "malformed";
-    if (this.tracker.isSingleton) {
-      this.#answerRead(message, this.log.committed);
-      return "ok";
-    }
-    // Before an entry of its own term is committed a leader does not know what is committed.
+    // Before an entry of its own term is committed a leader does not know what is committed. That
+    // holds for a single voter too, whose commit index on disk may be behind (RA-04).
     if (!this.log.matchesTerm(this.log.committed, this.term)) {
       if (this.#earlyReads.length >= this.#pendingReadsMax) return "proposalDropped";
       this.#earlyReads.push(message);
@@ -801,7 +798,7 @@ export class Raft {
   }
 
   #startRead(message: Message): StepResult {
-    if (this.#isLeaseBased) {
+    if (this.#isLeaseBased || this.tracker.isSingleton) {
       this.#answerRead(message, this.log.committed);
       return "ok";
     }

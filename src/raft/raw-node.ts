@@ -28,11 +28,17 @@ import { needsSync, type Ready, sameHardState, type SoftState } from "./ready.ts
 import {
   APPEND_THREAD,
   APPLY_THREAD,
+  type Evidence,
   NONE,
   type RaftOptions,
+  type ReadState,
   type StepResult,
   type StorageMessage,
 } from "./types.ts";
+
+/** What most Readys hold; never the node's own lists, which it goes on filling. */
+const NO_READS: readonly ReadState[] = Object.freeze([]);
+const NO_EVIDENCE: readonly Evidence[] = Object.freeze([]);
 
 /** A founding member; `context` is stored with it (etcd: its JSON). */
 export interface BootstrapPeer {
@@ -247,13 +253,13 @@ export class RawNode {
     const ready: Ready = {
       softState: this.#hasNewSoftState() ? raft.softState : undefined,
       hardState: isHardStateNew ? hardState : undefined,
-      readStates: raft.readStates,
+      readStates: raft.readStates.length === 0 ? NO_READS : raft.readStates,
       entries,
       snapshot: log.unstable.nextSnapshot(),
       committedEntries: log.nextCommitted(!this.#isAsync),
       messages,
       mustSync: needsSync(this.#lastHardState, hardState, entries.length),
-      evidence: raft.evidence,
+      evidence: raft.evidence.length === 0 ? NO_EVIDENCE : raft.evidence,
     };
     raft.messages = [];
     raft.messagesAfterAppend = [];
