@@ -23,6 +23,10 @@ export interface LogOptions {
 export interface HostLogger extends Logger {
   /** Resolves when what was logged is written, or cannot be within half a second. Never rejects. */
   flush(): Promise<void>;
+  /** Whether lines come out on stderr. */
+  readonly isOnStderr: boolean;
+  /** Whether they come out nowhere else. */
+  readonly isOnStderrAlone: boolean;
 }
 
 const FLUSH_LIMIT_MS = 500;
@@ -42,10 +46,13 @@ function microsecondStamp(): string {
   return `${new Date(whole).toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}Z`;
 }
 
+function isStderr(name: string): boolean {
+  return name === "default" || name === "stderr" || name === "systemd/journal";
+}
+
 function openOutput(name: string): LineWriter {
   if (name === "stdout") return new LineWriter(1, LOG_BACKLOG_BYTES_MAX);
-  const isStderr = name === "default" || name === "stderr" || name === "systemd/journal";
-  if (isStderr) return new LineWriter(2, LOG_BACKLOG_BYTES_MAX);
+  if (isStderr(name)) return new LineWriter(2, LOG_BACKLOG_BYTES_MAX);
   return LineWriter.open(name, LOG_BACKLOG_BYTES_MAX);
 }
 
@@ -56,15 +63,29 @@ function consoleLine(json: string): string {
   return `${String(ts)}\t${String(level)}\t${String(caller)}\t${String(msg)}${rest}\n`;
 }
 
+interface Outputs {
+  flush(): Promise<void>;
+  readonly isOnStderr: boolean;
+  readonly isOnStderrAlone: boolean;
+}
+
 class PinoLogger implements HostLogger {
   readonly #root: pino.Logger<"panic">;
   readonly #pino: pino.Logger<"panic">;
-  readonly #flushOutputs: () => Promise<void>;
+  readonly #outputs: Outputs;
 
-  constructor(root: pino.Logger<"panic">, caller: string, flushOutputs: () => Promise<void>) {
+  constructor(root: pino.Logger<"panic">, caller: string, outputs: Outputs) {
     this.#root = root;
     this.#pino = root.child({ caller });
-    this.#flushOutputs = flushOutputs;
+    this.#outputs = outputs;
+  }
+
+  get isOnStderr(): boolean {
+    return this.#outputs.isOnStderr;
+  }
+
+  get isOnStderrAlone(): boolean {
+    return this.#outputs.isOnStderrAlone;
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -88,11 +109,11 @@ class PinoLogger implements HostLogger {
   }
 
   child(caller: string): Logger {
-    return new PinoLogger(this.#root, caller, this.#flushOutputs);
+    return new PinoLogger(this.#root, caller, this.#outputs);
   }
 
   flush(): Promise<void> {
-    return this.#flushOutputs();
+    return this.#outputs.flush();
   }
 }
 
@@ -121,5 +142,9 @@ export function openLog(options: LogOptions): HostLogger {
     },
     { write },
   );
-  return new PinoLogger(root, "server", flush);
+  return new PinoLogger(root, "server", {
+    flush,
+    isOnStderr: options.outputs.some(isStderr),
+    isOnStderrAlone: options.outputs.every(isStderr),
+  });
 }

@@ -1,6 +1,6 @@
 /**
  * The program: reads its options, starts a member, and ends it at a signal. Whatever goes wrong is
- * one line on stderr and exit code 1; a command line that cannot be read shows the usage and ends
+ * one line on stderr (of the log, if that goes there) and exit code 1; a command line that cannot be read shows the usage and ends
  * with 2.
  */
 import { existsSync, readFileSync, writeSync } from "node:fs";
@@ -11,6 +11,7 @@ import { readCommandLine, readEnvironment, type Settings } from "./command-line.
 import { ConfigError, UsageError } from "./config-error.ts";
 import type { ServerConfig } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
+import { endProcess } from "./end-process.ts";
 import { helpText, USAGE, versionText } from "./help.ts";
 import { notifySystemd } from "./notify-systemd.ts";
 import { resolveConfig } from "./server-config.ts";
@@ -100,29 +101,50 @@ async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
 function handleSignals(member: RunningMember, logger: HostLogger): void {
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(128 + (signal === "SIGINT" ? 2 : 15));
+    if (isStopping) return endBySignal(signal);
     isStopping = true;
     logger.info("received signal; shutting down", { signal });
-    setTimeout(() => process.exit(0), STOP_MS_MAX);
+    setTimeout(() => endProcess(0), STOP_MS_MAX);
     void member
       .close()
-      .then(() => logger.info("closed Holdfast member"))
-      .catch((error: Error) => logger.error("closing failed", { error: error.message }))
-      .then(() => logger.flush())
-      .finally(() => process.exit(0));
+      .then(async () => {
+        logger.info("closed Holdfast member");
+        await logger.flush();
+        process.exit(0);
+      })
+      .catch(async (error: Error) => {
+        logger.error("closing failed", { error: error.message });
+        await logger.flush();
+        endProcess(0);
+      });
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
 }
 
-/** The last lines: the log's own, and one for people who do not read JSON. */
+/** The kernel's own way, which waits for no thread. It passes process 1 by: that one exits. */
+function endBySignal(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  endProcess(128 + (signal === "SIGINT" ? 2 : 15));
+}
+
+/**
+ * The last line: of the log, or for people who do not read JSON. Where both would come out at the
+ * same place, one is enough.
+ */
 async function giveUp(logger: HostLogger, what: string, error: unknown): Promise<never> {
   const reason = error instanceof Error ? error.message : String(error);
   const isExpected = error instanceof Error && EXPECTED.has(error.name);
-  logger.error(what, { error: reason, ...(isExpected ? {} : { stack: (error as Error).stack }) });
-  await logger.flush();
-  print(STDERR, `holdfast: ${reason.replaceAll("\n", " ")}\n`);
-  process.exit(1);
+  const isForPeople = process.stderr.isTTY && logger.isOnStderrAlone;
+  // A stack belongs in a report of the bug, whoever reads it.
+  if (!isForPeople || !isExpected) {
+    logger.error(what, { error: reason, ...(isExpected ? {} : { stack: (error as Error).stack }) });
+    await logger.flush();
+  }
+  const isTold = !process.stderr.isTTY && logger.isOnStderr && logger.isEnabled("error");
+  if (!isTold) print(STDERR, `holdfast: ${reason.replaceAll("\n", " ")}\n`);
+  endProcess(1);
 }
 
 /** Errors whose message says all that an operator needs. */
@@ -133,6 +155,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   "BackendFailed",
   "CorruptRecord",
   "DamagedTable",
+  "LostRecord",
   "RecordsMissing",
   "WalCorrupt",
   "WalFailed",

@@ -98,10 +98,12 @@ function start(t: TestContext, directory: string, more: readonly string[] = [], 
   return new Program(t, [...data, ...ANY_PORT, ...ADVERTISED, ...more], options);
 }
 
-/** Exit code and the last line, which is for people. */
+/** Exit code and why: the error in the last line of the log, or the line that stands for it. */
 async function failing(program: Program): Promise<[number | NodeJS.Signals | null, string]> {
   const code = await program.exit();
-  return [code, program.output.trimEnd().split("\n").at(-1) ?? ""];
+  const last = program.output.trimEnd().split("\n").at(-1) ?? "";
+  const reason = last.startsWith("{") ? (JSON.parse(last) as Line).error : undefined;
+  return [code, reason ?? last];
 }
 
 test("program: --version → the compatible version first, by --compat", async (t) => {
@@ -189,8 +191,27 @@ test("program: a second signal ends a stop that takes its time", async (t) => {
   program.child.kill("SIGTERM");
   await program.line("received signal; shutting down");
   program.child.kill("SIGTERM");
-  assert.equal(await program.exit(), 143);
+  assert.equal(await program.exit(), "SIGTERM");
   session.destroy();
+});
+
+test("program: a failed start is one line: of the log, or plain where the log does not go", async (t) => {
+  const directory = temporary(t);
+  const bad = ["--data-dir", MAIN, "--log-level", "error"];
+  const logged = new Program(t, bad);
+  assert.equal(await logged.exit(), 1);
+  assert.match(logged.output, /^\{"level":"error",.*"error":"data directory .*"\}\n$/);
+  const file = join(directory, "log");
+  const apart = new Program(t, [...bad, "--log-outputs", file]);
+  assert.equal(await apart.exit(), 1);
+  assert.match(apart.output, /^holdfast: data directory .*\n$/);
+  assert.match(readFileSync(file, "utf8"), /^\{"level":"error",.*\}\n$/);
+  const shown = join(directory, "shown");
+  const command = ["script", "-qec", `${process.execPath} ${MAIN} ${bad.join(" ")}`, shown];
+  if (spawnSync("script", ["--version"]).status !== 0) return;
+  const terminal = new Program(t, [], { command });
+  assert.equal(await terminal.exit(), 1);
+  assert.match(terminal.output, /^holdfast: data directory .*\r\n$/);
 });
 
 test("program: systemd is told when it asked for it", async (t) => {
@@ -230,10 +251,7 @@ test("program: a data directory in use → one line with the other's pid, exit 1
   await first.url();
   const [code, line] = await failing(start(t, directory));
   assert.equal(code, 1);
-  assert.match(
-    line,
-    new RegExp(`^holdfast: data directory .* in use by process ${first.child.pid}:`),
-  );
+  assert.match(line, new RegExp(`^data directory .* in use by process ${first.child.pid}:`));
 });
 
 test("program: a port in use → one line with the URL, exit 1, nothing founded", async (t) => {
@@ -243,10 +261,7 @@ test("program: a port in use → one line with the URL, exit 1, nothing founded"
   const more = ["--listen-client-urls", url, ...ADVERTISED, "--data-dir", join(directory, "data")];
   const [code, line] = await failing(new Program(t, more));
   assert.equal(code, 1);
-  assert.match(
-    line,
-    new RegExp(`^holdfast: cannot listen on ${url}: .* in use by another process$`),
-  );
+  assert.match(line, new RegExp(`^cannot listen on ${url}: .* in use by another process$`));
   assert.equal(existsSync(join(directory, "data", "member")), false);
 });
 
@@ -257,11 +272,11 @@ test("program: a newer data version, a file in the way, no directory to write �
   writeFileSync(join(newer, "member", "format"), "holdfast 99\n");
   const [newerCode, newerLine] = await failing(start(t, directory));
   assert.equal(newerCode, 1);
-  assert.match(newerLine, /^holdfast: data directory .* has format 99, this version reads up to/);
+  assert.match(newerLine, /^data directory .* has format 99, this version reads up to/);
   for (const bad of ["/proc/none/data", MAIN]) {
     const [code, line] = await failing(new Program(t, ["--data-dir", bad]));
     assert.equal(code, 1);
-    assert.match(line, new RegExp(`^holdfast: data directory ${bad} cannot be made: E`));
+    assert.match(line, new RegExp(`^data directory ${bad} cannot be made: E`));
   }
 });
 
@@ -275,7 +290,7 @@ test("program: a full disk → one line that says so, exit 1", async (t) => {
   const command = ["unshare", "-rm", "sh", "-c", script, "sh", process.execPath, MAIN];
   const [code, line] = await failing(start(t, directory, [], { command }));
   assert.equal(code, 1);
-  assert.match(line, /^holdfast: .*(No space left on device|ENOSPC)/);
+  assert.match(line, /^.*(No space left on device|ENOSPC)/);
 });
 
 test("program: auto-tls, http and https on several URLs, the certificate kept (TL-05 FR-11)", async (t) => {
