@@ -11,32 +11,24 @@ import {
   MessageType,
 } from "../wire/index.ts";
 import { MemoryStorage } from "./memory-storage.ts";
-import { RawNode } from "./raw-node.ts";
-import { readRequestContext, readRequestSequence } from "./read-only.ts";
 import { withoutCoveredAcks } from "./ready.ts";
 import {
   confState,
+  EMPTY,
   ELECTION_TICKS,
   entry,
   message,
+  newLeader,
   newNode,
   SmallCluster,
+  TRIO,
 } from "./small-cluster.test.ts";
 import { APPEND_THREAD, ETCD_RAFT_OPTIONS, isStorageMessage } from "./types.ts";
 
-const TRIO = [1n, 2n, 3n];
-const EMPTY = Buffer.alloc(0);
 const CHANGE = { id: 0n, context: EMPTY };
 
 function ofType(messages: readonly Message[], type: number): Message[] {
   return messages.filter((sent) => sent.type === type);
-}
-
-/** A node of three that leads term 1, with its empty entry committed. */
-function newLeader(options: Parameters<typeof newNode>[0] = {}): SmallCluster {
-  const cluster = new SmallCluster(TRIO, options);
-  cluster.elect(1n);
-  return cluster;
 }
 
 /* Terms and elections */
@@ -607,216 +599,4 @@ test("raft: a leader that no quorum answers → steps down within two timeouts (
   cluster.settle();
   assert.equal(cluster.node(1n).raft.role, "follower");
   assert.equal(cluster.node(1n).raft.term, 1);
-});
-
-/* Reads */
-
-test("raft: a read → answered after a round with a quorum (§6.4, RA-02)", () => {
-  const cluster = newLeader();
-  cluster.propose(1n, "a");
-  cluster.holds = ({ type }) => type === MessageType.HEARTBEAT_RESP;
-  cluster.node(1n).readIndex(Buffer.from("r"));
-  cluster.settle();
-  assert.equal(cluster.reads.length, 0);
-  const [answer] = cluster.held;
-  assert.ok(answer !== undefined);
-  cluster.holds = () => false;
-  cluster.node(1n).step(answer);
-  cluster.settle();
-  assert.deepEqual(cluster.reads, [{ id: 1n, read: { index: 2, context: Buffer.from("r") } }]);
-});
-
-test("raft: a read at a follower → the leader's index comes back to it (§6.4, RA-08)", () => {
-  const cluster = newLeader();
-  cluster.node(2n).readIndex(Buffer.from("r"));
-  cluster.settle();
-  assert.deepEqual(cluster.reads, [{ id: 2n, read: { index: 1, context: Buffer.from("r") } }]);
-});
-
-test("raft: an answer to an earlier read, term or run → confirms no read of now (§6.4)", () => {
-  const cluster = newLeader();
-  cluster.holds = ({ type }) => type === MessageType.HEARTBEAT_RESP;
-  const node = cluster.node(1n);
-  node.readIndex(Buffer.from("same id"));
-  cluster.settle();
-  const old = cluster.held;
-  cluster.held = [];
-  // Another leads for a while, then this one again; the same request is made again.
-  cluster.holds = () => false;
-  cluster.elect(2n);
-  cluster.propose(2n, "a");
-  cluster.elect(1n);
-  cluster.holds = ({ type }) => type === MessageType.HEARTBEAT_RESP;
-  node.readIndex(Buffer.from("same id"));
-  cluster.settle();
-  for (const answer of old) node.step({ ...answer, term: node.raft.term });
-  cluster.settle();
-  assert.equal(cluster.reads.length, 0);
-  // Another run of the program in the same term would have another epoch.
-  for (const answer of cluster.held) {
-    const context = Buffer.from(answer.context);
-    context.writeUInt8(context.readUInt8(0) ^ 1, 0);
-    node.step({ ...answer, context });
-  }
-  cluster.settle();
-  assert.equal(cluster.reads.length, 0);
-  for (const answer of cluster.held) node.step(answer);
-  cluster.settle();
-  assert.equal(cluster.reads.length, 1);
-});
-
-test("raft: a Ready that was handed out → later reads and evidence do not show in it", () => {
-  const cluster = newLeader();
-  const node = cluster.node(1n);
-  node.propose(Buffer.from("a"));
-  const ready = node.ready();
-  node.step(message(MessageType.HEARTBEAT, { from: 3n, term: 1 }));
-  node.raft.readStates.push({ index: 1, context: EMPTY });
-  assert.deepEqual([ready.readStates.length, ready.evidence.length], [0, 0]);
-});
-
-test("raft: contexts of reads → never the same twice, in no two runs (§6.4)", () => {
-  const context = readRequestContext(0xfeed_0000_0000_0001n, 7);
-  assert.equal(readRequestSequence(0xfeed_0000_0000_0001n, context), 7);
-  assert.equal(readRequestSequence(0xfeed_0000_0000_0002n, context), undefined);
-  assert.equal(readRequestSequence(0xfeed_0000_0000_0001n, context.subarray(1)), undefined);
-  assert.notDeepEqual(context, readRequestContext(0xfeed_0000_0000_0001n, 8));
-});
-
-test("raft: a read before an entry of the term is committed → waits for it (§6.4, RA-07)", () => {
-  const cluster = new SmallCluster(TRIO);
-  cluster.holds = ({ type }) => type === MessageType.APP;
-  cluster.node(1n).campaign();
-  cluster.settle();
-  cluster.node(1n).readIndex(Buffer.from("early"));
-  cluster.settle();
-  assert.equal(cluster.reads.length, 0);
-  cluster.holds = () => false;
-  for (const append of cluster.held) cluster.node(append.to).step(append);
-  cluster.settle();
-  assert.deepEqual(
-    cluster.reads.map(({ read }) => read.index),
-    [1],
-  );
-});
-
-/**
- * The commit index is not synced, so a single voter comes back with an older one than it had served
- * reads at. It must not answer at that index before it has committed an entry of its new term.
- */
-test("raft: a single voter just elected → reads wait for its own entry as well (§6.4, RA-04)", () => {
-  const { node, storage } = newNode({ voters: [1n] });
-  storage.append([entry(1, 1), entry(1, 2), entry(1, 3)]);
-  storage.setHardState({ term: 1, vote: 1n, commit: 1 });
-  const { node: restarted } = newNode({ voters: [1n], storage });
-  assert.equal(node.raft.log.lastIndex(), 3);
-  restarted.campaign();
-  const indexes: number[] = [];
-  for (let turn = 0; restarted.hasReady() && turn < 10; turn += 1) {
-    const ready = restarted.ready();
-    storage.append(ready.entries);
-    if (ready.softState?.role === "leader") restarted.readIndex(Buffer.from("r"));
-    restarted.advance();
-    indexes.push(...ready.readStates.map(({ index }) => index));
-  }
-  assert.deepEqual(indexes, [4]);
-});
-
-test("raft: reads by lease → answered without a round (§6.4.1)", () => {
-  const cluster = newLeader({ checkQuorum: true, readOnly: "leaseBased" });
-  cluster.holds = () => true;
-  cluster.node(1n).readIndex(Buffer.from("r"));
-  cluster.settle();
-  assert.equal(cluster.reads.length, 1);
-});
-
-test("raft: reads beyond the limit → dropped, and those that wait go on (§6.4)", () => {
-  const cluster = newLeader({ pendingReadsMax: 2 });
-  const results = ["a", "b", "c"].map((id) => cluster.node(1n).readIndex(Buffer.from(id)));
-  assert.deepEqual(results, ["ok", "ok", "proposalDropped"]);
-  cluster.settle();
-  assert.equal(cluster.reads.length, 2);
-});
-
-/* What etcd dies of */
-
-test("raft: a commit index beyond the log → evidence, no throw, no commit (§3.8)", () => {
-  const cluster = newLeader();
-  const node = cluster.node(2n);
-  assert.equal(node.step(message(MessageType.HEARTBEAT, { from: 1n, term: 1, commit: 9 })), "ok");
-  cluster.settle();
-  assert.deepEqual(cluster.evidence, [
-    { kind: "commitBeyondLog", from: 1n, commit: 9, lastIndex: 1 },
-  ]);
-  assert.equal(node.raft.log.committed, 1);
-});
-
-test("raft: a hard state beyond the log → evidence at the start, no throw (§3.8)", () => {
-  const storage = new MemoryStorage();
-  const metadata = { confState: confState(TRIO), index: 3, term: 1 };
-  storage.applySnapshot({ data: EMPTY, metadata });
-  storage.setHardState({ term: 2, vote: 0n, commit: 7 });
-  const { node } = newNode({ storage });
-  assert.deepEqual(node.ready().evidence, [
-    { kind: "commitBeyondLog", from: 1n, commit: 7, lastIndex: 3 },
-  ]);
-});
-
-test("raft: entries that contradict what is committed → evidence, nothing is cut (§3.6.3)", () => {
-  const cluster = newLeader();
-  cluster.propose(1n, "a");
-  const entries = [entry(2, 2, "other")];
-  const forged = { from: 3n, term: 2, index: 1, logTerm: 1, entries };
-  cluster.node(2n).step(message(MessageType.APP, forged));
-  cluster.settle();
-  assert.deepEqual(cluster.evidence, [
-    { kind: "conflictBelowCommit", from: 3n, index: 2, commit: 2 },
-  ]);
-  assert.deepEqual(cluster.log(2n), ["1:", "1:a"]);
-});
-
-test("raft: an acknowledgement of what was never written → evidence, no commit (§3.5)", () => {
-  const cluster = newLeader();
-  cluster.node(1n).step(message(MessageType.APP_RESP, { from: 2n, term: 1, index: 50 }));
-  cluster.settle();
-  assert.deepEqual(cluster.evidence, [{ kind: "ackBeyondLog", from: 2n, index: 50, lastIndex: 1 }]);
-  assert.equal(cluster.node(1n).raft.log.committed, 1);
-});
-
-test("raft: two leaders of one term → evidence (§3.4, election safety)", () => {
-  const cluster = newLeader();
-  cluster.node(1n).step(message(MessageType.HEARTBEAT, { from: 3n, term: 1 }));
-  cluster.settle();
-  assert.deepEqual(cluster.evidence, [{ kind: "secondLeader", from: 3n, term: 1 }]);
-});
-
-test("raft: in a peer's name what only this node may say → refused (RA-08)", () => {
-  const { node } = newNode();
-  assert.equal(node.step(message(MessageType.HUP, { from: 2n })), "localMessage");
-  assert.equal(node.step(message(MessageType.APP, { from: 1n, term: 1 })), "localMessage");
-  const forged = { from: APPEND_THREAD, term: 1, index: 1 };
-  assert.equal(node.step(message(MessageType.APP_RESP, forged)), "localMessage");
-  assert.equal(node.step(message(MessageType.APP, { from: 2n })), "malformed", "no term");
-  const stranger = message(MessageType.VOTE_RESP, { from: 9n, term: 1 });
-  assert.equal(node.step(stranger), "peerNotFound");
-});
-
-test("raft: entries out of order or of a term to come → malformed (RA-10)", () => {
-  const { node } = newNode();
-  const append = (entries: Message["entries"]): string => {
-    return node.step(message(MessageType.APP, { from: 2n, term: 3, entries }));
-  };
-  assert.equal(append([entry(3, 2)]), "malformed");
-  assert.equal(append([entry(3, 1), entry(2, 2)]), "malformed");
-  assert.equal(append([entry(4, 1)]), "malformed");
-  assert.equal(append([entry(2, 1), entry(3, 2)]), "ok");
-});
-
-test("raft: options that cannot work → refused at the start", () => {
-  const storage = new MemoryStorage();
-  const options = { ...ETCD_RAFT_OPTIONS, id: 1n, storage, prng: new Prng(1), readEpoch: 1n };
-  assert.throws(() => new RawNode({ ...options, id: 0n }), /a member has an id/);
-  assert.throws(() => new RawNode({ ...options, heartbeatTimeoutTicks: 10 }), /several heartbeats/);
-  const byLease = { ...options, checkQuorum: false, readOnly: "leaseBased" } as const;
-  assert.throws(() => new RawNode(byLease), /need checkQuorum/);
 });

@@ -157,3 +157,13 @@ export class SmallCluster {
     this.settle();
   }
 }
+
+export const TRIO: readonly bigint[] = [1n, 2n, 3n];
+export const EMPTY = Buffer.alloc(0);
+
+/** Three nodes, the first of which leads term 1 with its empty entry committed. */
+export function newLeader(options: Partial<RaftOptions> = {}): SmallCluster {
+  const cluster = new SmallCluster(TRIO, options);
+  cluster.elect(1n);
+  return cluster;
+}
