@@ -36,7 +36,8 @@ export async function openDataDirectory(
   if (isEtcds) {
     throw new DataDirectoryError(
       `data directory ${root} holds an etcd store (${member}/snap/db), and Holdfast keeps its own ` +
-        "format; take a snapshot with etcdctl and restore it into a new directory",
+        "format; run etcd on it, start Holdfast on a new directory, and copy the keys with etcdctl " +
+        "make-mirror",
     );
   }
   for (const directory of [root, member, paths.store]) {
@@ -60,13 +61,13 @@ async function checkFormat(disk: Disk, path: string, root: string): Promise<void
   if (!Number.isInteger(found) || found < 1) {
     throw new DataDirectoryError(
       `${path} says "${text.slice(0, 40)}", wanted "${FORMAT_PREFIX}${FORMAT}"; the file is not ` +
-        "Holdfast's or is damaged: restore it, or start with an empty data directory",
+        "Holdfast's or is damaged: put back a copy of the data directory, or start with an empty one",
     );
   }
   if (found > FORMAT) {
     throw new DataDirectoryError(
       `data directory ${root} has format ${found}, this version reads up to ${FORMAT}; start the ` +
-        "newer version that wrote it, or restore a snapshot into a new directory",
+        "newer version that wrote it, or put back a copy from before that one was started",
     );
   }
 }

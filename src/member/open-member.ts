@@ -68,7 +68,8 @@ async function openOn(
   if (!hasLog && backend.applied.index > 0) {
     throw new DataDirectoryError(
       `the store in ${paths.store} stands at index ${backend.applied.index}, but there is no log ` +
-        `in ${paths.wal}; put the log back (is --wal-dir right?), or restore a snapshot`,
+        `in ${paths.wal}; put the log back (is --wal-dir right?), or a copy of the whole data ` +
+        "directory",
     );
   }
   const lessor = openLessor(backend);

@@ -6,7 +6,14 @@ import { decodeMemberRecord, encodeMemberRecord, type Machine } from "../apply/i
 import type { Backend } from "../backend/index.ts";
 import { MalformedError } from "../base/index.ts";
 import type { Clock, Digests, Disk, Logger } from "../seam/index.ts";
-import { createWal, readWal, resumeWal, type Wal, type WalReader } from "../wal/index.ts";
+import {
+  createWal,
+  listSegments,
+  readWal,
+  resumeWal,
+  type Wal,
+  type WalReader,
+} from "../wal/index.ts";
 import {
   ConfChangeType,
   decodeConfChange,
@@ -79,6 +86,7 @@ export async function foundLog(options: RecoveryOptions): Promise<RecoveredLog> 
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
   const { walDirectory, machine, backend, disk, logger } = options;
   const startIndex = backend.applied.index;
+  await checkBeginning(disk, walDirectory, startIndex);
   const reader = await readWal(disk, walDirectory, backend.applied);
   for await (const entries of reader.batches()) {
     for (const entry of entries) replay(entry, machine);
@@ -90,7 +98,11 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   checkReach(reader, backend, walDirectory);
   const torn = reader.tail?.torn;
   if (torn !== undefined) {
-    logger.warn("cut the torn end of the log; what it held was never acknowledged", { ...torn });
+    const path = reader.tail?.segments.at(-1)?.path;
+    logger.warn("cut the torn end of the log; what it held was never acknowledged", {
+      path,
+      ...torn,
+    });
   }
   const wal = await resumeWal(reader, { clock: options.clock });
   logger.info("recovered", {
@@ -106,13 +118,30 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
 /** Replay commits when this much waits, so that a long log does not fill the memory. */
 const REPLAY_OVERLAY_BYTES = 32 * 1024 * 1024;
 
+/**
+ * The log's beginning is only released once a store holds it: a store from before is not the one
+ * that belongs here, though the log is where the gap would show (DB-02).
+ */
+async function checkBeginning(disk: Disk, walDirectory: string, storeIndex: number): Promise<void> {
+  const firstIndex = (await listSegments(disk, walDirectory))[0]?.firstIndex ?? 0;
+  if (firstIndex <= storeIndex + 1) return;
+  const gap =
+    storeIndex === 0
+      ? "the store is missing or empty"
+      : `the store stands at index ${storeIndex}: it, or the log, is not the newest`;
+  throw new DataDirectoryError(
+    `${gap}; the log in ${walDirectory} is there, but begins at index ${firstIndex} and counts on ` +
+      "the store for what came before; put the store back, or a copy of the whole data directory",
+  );
+}
+
 /** A store that is ahead of its log: one of the two comes from another time or place (DB-02). */
 function checkReach(reader: WalReader, backend: Backend, walDirectory: string): void {
   if (reader.lastIndex >= backend.applied.index) return;
   throw new DataDirectoryError(
     `the log in ${walDirectory} ends at index ${reader.lastIndex}, the store holds index ` +
-      `${backend.applied.index}: the log was lost or put back from an older copy; restore both ` +
-      "from the same snapshot, or remove this member and add it anew",
+      `${backend.applied.index}: the log was lost or put back from an older copy; put back log and ` +
+      "store of the same moment",
   );
 }
 

@@ -30,7 +30,7 @@ export class RecordsMissing extends Error {
   constructor(found: number, wanted: number) {
     super(
       `table "key": found ${found} records where the store counts ${wanted}; the store is damaged: ` +
-        "remove this member and add it again, or restore a snapshot",
+        "put back a copy of the data directory",
     );
     this.name = "RecordsMissing";
     this.found = found;

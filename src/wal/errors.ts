@@ -21,7 +21,7 @@ export class WalCorrupt extends Error {
     super(
       `write-ahead log ${fault.path} is broken at offset ${fault.offset}: ` +
         `found ${fault.found}, wanted ${fault.wanted}; ` +
-        "remove this member and add it again with an empty data directory, or restore a snapshot",
+        "put back a copy of the whole data directory",
     );
     this.name = "WalCorrupt";
     this.path = fault.path;
