@@ -123,8 +123,8 @@ export class SoloMember implements Member {
     leasesGranted: 0,
     leasesRevoked: 0,
   };
-  /** A NOSPACE alarm is on its way. */
-  #isRaisingAlarm = false;
+  /** Alarms on their way. */
+  readonly #raising = new Set<number>();
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
@@ -389,20 +389,28 @@ export class SoloMember implements Member {
   }
 
   #raiseNoSpace(): void {
-    if (this.#isRaisingAlarm || this.#parts.alarmSet.isCapped) return;
-    this.#isRaisingAlarm = true;
+    if (this.#raising.has(AlarmType.NOSPACE) || this.#parts.alarmSet.isCapped) return;
     this.#parts.logger.warn("the space quota is used up; raising the NOSPACE alarm", {
       "quota-size-bytes": this.#quota.limitBytes,
       "in-use-bytes": this.#parts.backend.sizeBytes().inUse,
     });
-    const alarm = {
-      action: AlarmAction.ACTIVATE,
-      memberId: this.id,
-      alarm: AlarmType.NOSPACE,
-    };
-    const settled = () => {
-      this.#isRaisingAlarm = false;
-    };
+    this.#raise(AlarmType.NOSPACE);
+  }
+
+  reportCorruption(error: Error): void {
+    const corrupt = AlarmType.CORRUPT;
+    const isMine = (row: AlarmMember) => row.memberId === this.id && row.alarm === corrupt;
+    if (this.#raising.has(corrupt) || this.#parts.alarmSet.list().some(isMine)) return;
+    this.#parts.logger.error("the store is damaged; raising the CORRUPT alarm", {
+      error: error.message,
+    });
+    this.#raise(corrupt);
+  }
+
+  #raise(type: number): void {
+    this.#raising.add(type);
+    const alarm = { action: AlarmAction.ACTIVATE, memberId: this.id, alarm: type };
+    const settled = () => void this.#raising.delete(type);
     this.propose({ kind: "alarm", alarm }, { done: settled, refused: settled });
   }
 

@@ -124,5 +124,7 @@ export interface Member {
   snapshot(): Promise<SnapshotStream>;
   /** Settles when the scrub of a compaction up to `revision` is on disk (CP-02). */
   compactionFinished(): Promise<void>;
+  /** A read has met damage: raises this member's CORRUPT alarm, once, through the log. */
+  reportCorruption(error: Error): void;
   readonly measures: MemberMeasures;
 }

@@ -4,7 +4,7 @@
  * is enough for all calls.
  */
 import { type ByteWriter, MalformedError } from "../base/index.ts";
-import { Code, EtcdError } from "../errors/index.ts";
+import { Code, EtcdError, errors } from "../errors/index.ts";
 import type { ServerCall } from "../grpc/index.ts";
 import type { Member } from "../member/index.ts";
 import type { Logger, Timers } from "../seam/index.ts";
@@ -51,6 +51,14 @@ export function attempt(context: RpcContext, call: ServerCall, step: () => void)
   }
 }
 
+/** Names of the errors that say: what is read is not what was written. */
+const DAMAGE: ReadonlySet<string> = new Set([
+  "CorruptRecord",
+  "DamagedTable",
+  "LostRecord",
+  "RecordsMissing",
+]);
+
 export function failThrown(context: RpcContext, call: ServerCall, error: unknown): void {
   if (error instanceof EtcdError) return failCall(call, error);
   if (error instanceof MalformedError) {
@@ -58,13 +66,16 @@ export function failThrown(context: RpcContext, call: ServerCall, error: unknown
     return;
   }
   const cause = error instanceof Error ? error : new Error(String(error));
-  const isCorrupt = cause.name === "CorruptRecord";
   context.logger.error("request failed", {
     path: call.path,
     error: cause.message,
     stack: cause.stack,
   });
-  call.fail(isCorrupt ? Code.DATA_LOSS : Code.INTERNAL, `etcdserver: ${cause.message}`);
+  if (DAMAGE.has(cause.name)) {
+    context.member.reportCorruption(cause);
+    return failCall(call, errors.Corrupt);
+  }
+  call.fail(Code.INTERNAL, `etcdserver: ${cause.message}`);
 }
 
 /** A call that answers by a promise. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Code } from "../../src/errors/index.ts";
 import { counter, gauge, openGateway } from "../../src/gateway/index.ts";
 import type { HttpResponse } from "../../src/seam/index.ts";
 import { encodeAlarmRequest, marshal } from "../../src/wire/index.ts";
@@ -93,6 +94,34 @@ test("gateway: /livez and /readyz, alone, verbose and with exclusions (HT-04, HT
   assert.match(String(body), /\[-\]data_corruption failed: alarm activated: CORRUPT/);
   assert.equal((await get("/readyz?exclude=data_corruption")).status, 200);
   assert.equal((await get("/livez")).status, 200);
+});
+
+test("gateway: a read meets a damaged record → DataLoss, a CORRUPT alarm, once, and /health tells (HT-01, MA-02)", async () => {
+  const { get, alarm, service } = await setUp();
+  await service.put({ key: "bad" });
+  await service.put({ key: "good" });
+  await service.until(service.backend.commit());
+  assert.equal((await get("/health")).status, 200);
+  const record = Buffer.from("00000000000000025f0000000000000000", "hex");
+  service.medium.damage("key", record);
+  const refused = { code: Code.DATA_LOSS, message: "etcdserver: corrupt cluster" };
+  const before = service.member.status().raftIndex;
+  for (let time = 0; time < 3; time += 1) {
+    assert.deepEqual(await service.range({ key: "bad" }), refused);
+    await service.untilTrue(() => service.member.alarms().length === 1);
+  }
+  assert.equal(service.member.status().raftIndex, before + 1);
+  const sick = [503, '{"health":"false","reason":"ALARM CORRUPT"}'];
+  assert.deepEqual(answer(await get("/health")), sick);
+  assert.equal((await get("/readyz")).status, 503);
+  assert.equal((await service.range({ key: "good" })).code, Code.OK);
+  assert.deepEqual(await service.put({ key: "good" }), refused);
+  assert.equal(service.fatal.length, 0);
+  // Whoever disarms it without a repair is told again.
+  await alarm(2, 2);
+  assert.deepEqual(answer(await get("/health"))[0], 200);
+  assert.deepEqual(await service.range({ key: "bad" }), refused);
+  await service.untilTrue(() => service.member.alarms().length === 1);
 });
 
 test("gateway: /version has etcd's compatible version and our own (HT-07)", async () => {
