@@ -7,10 +7,12 @@ export class CorruptRecord extends Error {
   readonly found: number;
   readonly wanted: number;
 
-  constructor(table: Table, key: Buffer, found: number, wanted: number) {
+  /** `file` is where the record is kept, if that is known already. */
+  constructor(table: Table, key: Buffer, found: number, wanted: number, file?: string) {
+    const place = file === undefined ? "" : `${file}, `;
     super(
-      `corrupt record in table "${table}", key ${key.toString("hex")}: ` +
-        `checksum ${hex(wanted)} is stored, the bytes give ${hex(found)}`,
+      `corrupt record in ${place}table "${table}", key ${key.toString("hex")}: ` +
+        `checksum found ${hex(found)}, wanted ${hex(wanted)}`,
     );
     this.name = "CorruptRecord";
     this.table = table;

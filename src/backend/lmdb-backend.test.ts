@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,6 +60,7 @@ test("lmdb: a flipped byte in a stored value → CorruptRecord names table and k
       error.table === "key" &&
       error.key.equals(keyOf(at)) &&
       error.found !== error.wanted &&
+      error.message.startsWith(`corrupt record in ${storeFile(directory)}, table "key", key `) &&
       error.message.includes(keyOf(at).toString("hex"));
     assert.throws(() => backend.get("key", keyOf(at)), isNamed);
     assert.throws(() => backend.scan("key", Buffer.alloc(0), undefined, 1e6), isNamed);
@@ -121,8 +123,26 @@ test("lmdb: a medium that takes no more → commit rejects, the backend is dead,
     encoding: "utf8",
     timeout: 60_000,
   });
-  assert.match(child.stdout, /^rejected BackendFailed E[A-Z]+\n/);
+  assert.match(child.stdout, /^rejected BackendFailed E[A-Z]+ /);
   assert.match(child.stdout, /\nagain BackendFailed\nread 300\nclosed\n$/);
+  rmSync(directory, { recursive: true });
+});
+
+test("lmdb: a full disk → the error says so, not LMDB's I/O error", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-lmdb-full-"));
+  const mount = `mount -t tmpfs -o size=2m tmpfs "$2"`;
+  if (spawnSync("unshare", ["-rm", "sh", "-c", mount, "sh", "", directory]).status !== 0) {
+    rmSync(directory, { recursive: true });
+    return t.skip("small file systems cannot be mounted here");
+  }
+  const command = ["-rm", "sh", "-c", `${mount} && exec "$0" "$1" full "$2"`];
+  const child = spawnSync("unshare", [...command, process.execPath, CHILD, directory], {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  const [first] = child.stdout.split("\n");
+  assert.match(first ?? "", /^rejected BackendFailed ENOSPC .*: no space left on device \(/);
+  assert.match(child.stdout, /\nclosed\n$/);
   rmSync(directory, { recursive: true });
 });
 
@@ -179,6 +199,7 @@ test("defragment: the file shrinks, the old one goes, an interrupted copy is cle
   const before = backend.sizeBytes();
   await Promise.all([backend.defragment(), backend.defragment()]);
   assert.ok(backend.sizeBytes().total < before.total / 5);
+  assert.equal(statSync(join(directory, "data-000002.mdb")).mode & 0o777, 0o600);
   assert.deepEqual(
     readdirSync(directory).filter((name) => name.endsWith(".mdb")),
     ["data-000002.mdb"],

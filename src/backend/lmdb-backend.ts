@@ -118,7 +118,7 @@ class LmdbBackend implements Backend {
     try {
       return recordSize(this.#database(table), key);
     } catch (error) {
-      throw namedError(table, error);
+      throw namedError(table, error, this.#file.path);
     }
   }
 
@@ -128,7 +128,7 @@ class LmdbBackend implements Backend {
     try {
       return readRecord(this.#database(table), table, key);
     } catch (error) {
-      throw namedError(table, error);
+      throw namedError(table, error, this.#file.path);
     }
   }
 
@@ -144,7 +144,7 @@ class LmdbBackend implements Backend {
       const cursors = this.#overlay.cursors(table, lo);
       return mergeRows(next, cursors, hi?.latin1Slice(), { limit, bytesMax });
     } catch (error) {
-      throw namedError(table, error);
+      throw namedError(table, error, this.#file.path);
     } finally {
       close();
     }
@@ -206,8 +206,13 @@ class LmdbBackend implements Backend {
       assert(isOpen, "a closed view is not read");
       return tables.get(table) as BinaryDatabase;
     };
-    const get = (table: Table, key: Buffer): Buffer | undefined =>
-      readRecord(database(table), table, key, { transaction });
+    const get = (table: Table, key: Buffer): Buffer | undefined => {
+      try {
+        return readRecord(database(table), table, key, { transaction });
+      } catch (error) {
+        throw namedError(table, error, file.path);
+      }
+    };
     return {
       applied: readApplied(get),
       get,
@@ -216,7 +221,7 @@ class LmdbBackend implements Backend {
         try {
           return mergeRows(next, [], hi?.latin1Slice(), { limit, bytesMax });
         } catch (error) {
-          throw namedError(table, error);
+          throw namedError(table, error, file.path);
         } finally {
           close();
         }
@@ -404,8 +409,11 @@ function newestFile(directory: string): number {
 }
 
 /** What LMDB itself stumbles over is damage too. */
-function namedError(table: Table, error: unknown): unknown {
-  if (error instanceof CorruptRecord || error instanceof DamagedTable) return error;
+function namedError(table: Table, error: unknown, file: string): unknown {
+  if (error instanceof CorruptRecord) {
+    return new CorruptRecord(table, error.key, error.found, error.wanted, file);
+  }
+  if (error instanceof DamagedTable) return error;
   if (error instanceof AssertionError) return error;
   return new DamagedTable(table, error instanceof Error ? error.message : String(error), error);
 }

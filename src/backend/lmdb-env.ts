@@ -5,6 +5,9 @@ import { checkHeader } from "./lmdb-header.ts";
 import { TABLE_NAMES } from "./overlay.ts";
 import type { Table } from "./types.ts";
 
+/** Of the store's files: nobody else's to read. */
+export const FILE_MODE = 0o600;
+
 export type BinaryDatabase = Database<Buffer, Buffer>;
 
 /**
@@ -63,7 +66,7 @@ export function openEnvironment(path: string): Environment {
     overlappingSync: false,
     noMemInit: true,
     cache: false,
-    ...{ noReadAhead: true, permissionsMode: 0o600 },
+    ...{ noReadAhead: true, permissionsMode: FILE_MODE },
   });
   const tables = new Map<Table, BinaryDatabase>();
   for (const name of TABLE_NAMES) {

@@ -4,13 +4,13 @@
  * A thread of its own because a batch of 10 000 records takes 10 to 20 ms of CPU and a sync; the
  * main thread only hands over memory that it has filled anyway (decision 0008).
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { verifyEnvironment, writeCommitRecord } from "./commit-record.ts";
 import { CorruptRecord, DamagedTable } from "./errors.ts";
-import { environmentSize, openEnvironment, recordChecksum } from "./lmdb-env.ts";
+import { environmentSize, FILE_MODE, openEnvironment, recordChecksum } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
 import {
   CHECKSUM_BYTES,
@@ -110,6 +110,7 @@ async function copyTo(target: string): Promise<void> {
   rmSync(draft, { force: true });
   try {
     await (environment as Environment).root.backup(draft, true);
+    chmodSync(draft, FILE_MODE);
     syncPath(draft);
     renameSync(draft, target);
     syncPath(dirname(target));
@@ -190,8 +191,10 @@ async function serve(request: WriterRequest): Promise<void> {
   } catch (error) {
     // A copy that did not come about leaves the store as it was.
     if (request.kind !== "copy") isBroken = true;
-    const message = error instanceof Error ? error.message : String(error);
-    reply({ kind: "failed", code: errorCode(error), message });
+    const code = errorCode(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = code === "ENOSPC" ? `no space left on device (${dirname(path)})` : reason;
+    reply({ kind: "failed", code, message });
     if (request.kind === "close") port.close();
   }
 }

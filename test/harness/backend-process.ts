@@ -28,7 +28,8 @@ async function full(): Promise<void> {
       backend.put("key", key, Buffer.alloc(300));
     }
     await backend.commit().catch((error: unknown) => {
-      console.log(`rejected ${nameOf(error)} ${(error as { code: string }).code}`);
+      const { code, message } = error as { code: string; message: string };
+      console.log(`rejected ${nameOf(error)} ${code} ${message}`);
     });
   }
   await backend.commit().catch((error: unknown) => console.log(`again ${nameOf(error)}`));
