@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import type { Logger } from "../seam/index.ts";
 
 /** Descriptors left for files and everything else (FR-07). */
 const DESCRIPTORS_RESERVED = 150;
 /** Connections kept waiting, unread, when all places are taken. Beyond: closed at once. */
 const WAITING_MAX = 64;
+/** Refusals are logged together, this often at most. */
+const WARN_INTERVAL_MS = 1_000;
 
 /** Soft limit of open files; Infinity when it cannot be told. */
 export function descriptorLimit(): number {
@@ -36,9 +39,13 @@ export class ConnectionGate {
   readonly #open = new Set<Socket>();
   #onEmpty: (() => void) | undefined;
   #waiting: { socket: Socket; admit: (socket: Socket) => void }[] = [];
+  readonly #logger: Logger | undefined;
+  #refusedLogged = 0;
+  #isQuiet = false;
 
-  constructor(connectionsMax: number) {
+  constructor(connectionsMax: number, logger?: Logger) {
     this.connectionsMax = connectionsMax;
+    this.#logger = logger;
   }
 
   get openCount(): number {
@@ -53,8 +60,26 @@ export class ConnectionGate {
       this.#waiting.push({ socket, admit });
     } else {
       this.refused += 1;
+      this.#tell(socket.remoteAddress);
       socket.destroy();
     }
+  }
+
+  /** At once the first time, then what has come together in each second. */
+  #tell(address: string | undefined): void {
+    if (this.#isQuiet || this.refused === this.#refusedLogged) return;
+    this.#logger?.warn("refused connections: too many are open (see the limit of open files)", {
+      count: this.refused - this.#refusedLogged,
+      "connections-max": this.connectionsMax,
+      "remote-addr": address,
+    });
+    this.#refusedLogged = this.refused;
+    this.#isQuiet = true;
+    const end = (): void => {
+      this.#isQuiet = false;
+      this.#tell(address);
+    };
+    setTimeout(end, WARN_INTERVAL_MS).unref();
   }
 
   #let(socket: Socket, admit: (socket: Socket) => void): void {

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import type { Connection, HttpHandler, Logger } from "../seam/index.ts";
+import type { Connection, HttpHandler, LogFields, Logger } from "../seam/index.ts";
 import {
   connect,
   ConnectionGate,
@@ -209,7 +209,9 @@ test("listen: more connections than the cap → wait, and are served when others
 });
 
 test("listen: far more connections than the cap → the rest are closed at once (FR-07)", async (t) => {
-  const gate = new ConnectionGate(1);
+  const warned: LogFields[] = [];
+  const warn = (_: string, fields: LogFields = {}) => void warned.push(fields);
+  const gate = new ConnectionGate(1, { ...quiet, warn });
   const { urls } = await running(t, { gate });
   const sockets = Array.from({ length: 70 }, () => {
     const socket = connectSocket({ port: portOf(urls[0] as string), host: "127.0.0.1" });
@@ -220,6 +222,10 @@ test("listen: far more connections than the cap → the rest are closed at once 
   const connecting = sockets.filter((socket) => socket.connecting);
   await Promise.all(connecting.map((socket) => once(socket, "connect")));
   assert.ok(gate.refused > 0);
+  assert.equal(warned[0]?.["count"], 1);
+  assert.equal(warned[0]?.["connections-max"], 1);
+  const told = warned.reduce((sum, fields) => sum + Number(fields["count"]), 0);
+  assert.ok(told <= gate.refused, "the rest is told with the next line, within a second");
   assert.equal(gate.openCount, 1);
   for (const socket of sockets) socket.destroy();
 });

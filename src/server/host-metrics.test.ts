@@ -7,6 +7,7 @@ import type { Member } from "../member/index.ts";
 import { Histogram } from "../base/index.ts";
 import { ManualTime } from "../testing/index.ts";
 import {
+  connectionMetrics,
   debugVariables,
   hostMetrics,
   requestMetrics,
@@ -62,6 +63,7 @@ async function metricsPage(): Promise<string> {
     ...hostMetrics(),
     ...transportMetrics(stats),
     ...requestMetrics(rpc),
+    ...connectionMetrics({ refused: 3 }),
     ...tlsMetrics({ expiresAtMs: 1_800_000_000_000 }),
   ];
   const gateway = openGateway({
@@ -114,6 +116,10 @@ test("metrics: the process tells of its own memory, files and time (HT-06)", asy
     const value = Number(new RegExp(`^${name} (.*)$`, "m").exec(page)?.[1]);
     assert.ok(value > 0, `${name} is ${value}`);
   }
+});
+
+test("metrics: connections that were refused are counted (FR-07)", async () => {
+  assert.ok((await metricsPage()).includes("\nholdfast_connections_refused_total 3\n"));
 });
 
 test("metrics: the end of the certificate in seconds, and none without TLS (TL-01)", async () => {

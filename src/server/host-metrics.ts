@@ -43,6 +43,16 @@ export function hostMetrics(): MetricSource[] {
   ];
 }
 
+export function connectionMetrics(gate: { readonly refused: number }): MetricSource[] {
+  return [
+    counter(
+      "holdfast_connections_refused_total",
+      "Connections closed at once, since too many were open.",
+      () => gate.refused,
+    ),
+  ];
+}
+
 /** Nothing without TLS. `expiresAtMs` follows the files that are in use. */
 export function tlsMetrics(tls: { readonly expiresAtMs: number } | undefined): MetricSource[] {
   if (tls === undefined) return [];
