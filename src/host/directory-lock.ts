@@ -55,8 +55,15 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   } catch (error) {
     await own.close();
     if (error instanceof HostError) throw error;
-    throw new HostError(`data directory ${directory} cannot be locked: ${failureOf(error)}`, error);
+    throw notLocked(directory, error);
   }
+}
+
+function notLocked(directory: string, error: unknown): HostError {
+  const code = failureOf(error);
+  const isForeign = code === "EACCES" || code === "EPERM";
+  const advice = isForeign ? "; make it belong to this user, or choose another --data-dir" : "";
+  return new HostError(`data directory ${directory} cannot be locked: ${code}${advice}`, error);
 }
 
 interface Place {
@@ -72,7 +79,7 @@ function openPlace(directory: string): Place {
     const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
     return { descriptor, path: `/proc/self/fd/${descriptor}` };
   } catch (error) {
-    throw new HostError(`data directory ${directory} cannot be locked: ${failureOf(error)}`, error);
+    throw notLocked(directory, error);
   }
 }
 

@@ -51,6 +51,7 @@ test("command line: what Go refuses is refused in its words", () => {
   assert.equal(refused("--max-wals", "-1"), 'invalid value "-1" for flag -max-wals: parse error');
   assert.match(refused("--auto-tls", "true"), /^config: 'true' is not a valid flag/);
   assert.match(refused("gateway", "start"), /^config: 'etcd gateway' is not available/);
+  assert.match(refused("restore", "x"), /^config: 'holdfast restore' comes with a later version/);
   assert.match(refused("extra"), /^config: 'extra' is not a valid flag/);
 });
 

@@ -8,6 +8,19 @@ export type Settings = Map<string, string>;
 
 const ETCD_VERBS: ReadonlySet<string> = new Set(["gateway", "grpc-proxy"]);
 
+/** Holdfast's own, of versions to come. */
+const LATER_VERBS: ReadonlySet<string> = new Set([
+  "agent",
+  "ctl",
+  "dev",
+  "disaster",
+  "guard",
+  "health",
+  "restore",
+  "subnet",
+  "utl",
+]);
+
 export interface CommandLine {
   readonly settings: Settings;
   readonly isHelpWanted: boolean;
@@ -52,6 +65,11 @@ export function readCommandLine(parts: readonly string[]): CommandLine {
   if (rest !== undefined) {
     if (ETCD_VERBS.has(rest)) {
       throw new ConfigError(`'etcd ${rest}' is not available in this version of Holdfast`);
+    }
+    if (LATER_VERBS.has(rest)) {
+      throw new ConfigError(
+        `'holdfast ${rest}' comes with a later version; this one is the server alone`,
+      );
     }
     throw new ConfigError(`'${rest}' is not a valid flag. See 'holdfast --help'`);
   }

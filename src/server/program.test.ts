@@ -214,6 +214,12 @@ test("program: a failed start is one line: of the log, or plain where the log do
   assert.match(terminal.output, /^holdfast: data directory .*\r\n$/);
 });
 
+test("program: port 0 â†’ the real port is advertised", async (t) => {
+  const program = start(t, temporary(t), ["--advertise-client-urls", "http://127.0.0.1:0"]);
+  const url = await program.url();
+  assert.match(program.output, new RegExp(`ClientURLs:\\[${url}\\]`));
+});
+
 test("program: systemd is told when it asked for it", async (t) => {
   const directory = temporary(t);
   const told = join(directory, "told");
@@ -276,7 +282,10 @@ test("program: a newer data version, a file in the way, no directory to write â†
   for (const bad of ["/proc/none/data", MAIN]) {
     const [code, line] = await failing(new Program(t, ["--data-dir", bad]));
     assert.equal(code, 1);
-    assert.match(line, new RegExp(`^data directory ${bad} cannot be made: E`));
+    assert.match(
+      line,
+      new RegExp(`^data directory ${bad} cannot be made: E[A-Z]+; .+ --data-dir$`),
+    );
   }
 });
 

@@ -32,6 +32,7 @@ import type { Listener, Logger } from "../seam/index.ts";
 import type { ServerConfig } from "./config.ts";
 import { FrontDoor } from "./front-door.ts";
 import {
+  connectionMetrics,
   debugVariables,
   hostMetrics,
   requestMetrics,
@@ -108,6 +109,7 @@ async function start(
 interface Ports {
   readonly door: FrontDoor;
   readonly metricsDoor: FrontDoor;
+  readonly gate: ConnectionGate;
   readonly clientUrls: readonly string[];
   readonly metricsUrls: readonly string[];
   readonly tls: TlsMaterial | undefined;
@@ -117,7 +119,7 @@ interface Ports {
 }
 
 async function bindPorts(config: ServerConfig, logger: Logger): Promise<Ports> {
-  const gate = new ConnectionGate(connectionsMaxOf(descriptorLimit()));
+  const gate = new ConnectionGate(connectionsMaxOf(descriptorLimit()), logger);
   const tls = await clientTls(config, logger);
   const door = new FrontDoor();
   const metricsDoor = new FrontDoor();
@@ -148,7 +150,7 @@ async function bindPorts(config: ServerConfig, logger: Logger): Promise<Ports> {
     );
     await bind(listenClientHttpUrls, { http });
     const metricsUrls = await bind(listenMetricsUrls, { http: metricsDoor.http });
-    return { door, metricsDoor, clientUrls, metricsUrls, tls, stopAccepting, close };
+    return { door, metricsDoor, gate, clientUrls, metricsUrls, tls, stopAccepting, close };
   } catch (error) {
     await close();
     throw error;
@@ -160,7 +162,7 @@ function serve(
   config: ServerConfig,
   logger: Logger,
   member: SoloMember,
-  { door, metricsDoor, tls }: Ports,
+  { door, metricsDoor, gate, tls }: Ports,
 ): { rpc: Rpc; grpc: GrpcServer } {
   const { minorVersion, txnOpsMax, requestBytesMax } = config;
   const serverVersion = serverVersionOf(minorVersion);
@@ -185,6 +187,7 @@ function serve(
       ...hostMetrics(),
       ...transportMetrics(grpc.stats),
       ...requestMetrics(rpc),
+      ...connectionMetrics(gate),
       ...tlsMetrics(tls),
     ],
     variables: debugVariables,
@@ -207,9 +210,23 @@ async function makeDataDirectory(path: string): Promise<void> {
   try {
     await hostDisk.makeDirectory(path, 0o700);
   } catch (error) {
-    throw new HostError(`data directory ${path} cannot be made: ${failureOf(error)}`, error);
+    const code = failureOf(error);
+    const advice = ADVICE[code];
+    const reason = advice === undefined ? code : `${code}; ${advice}`;
+    throw new HostError(`data directory ${path} cannot be made: ${reason}`, error);
   }
 }
+
+/** By the code of the system's refusal. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: "give this user the right to write in the directory above, or choose another --data-dir",
+  EPERM: "give this user the right to write in the directory above, or choose another --data-dir",
+  EROFS: "the file system is mounted read-only: mount it for writing, or choose another --data-dir",
+  ENOENT: "the directory above is missing or takes no directories: choose another --data-dir",
+  ENOTDIR: "a file stands where a directory above should: choose another --data-dir",
+  EEXIST: "a file has that name: move it away, or choose another --data-dir",
+  ENOSPC: "make room on the disk, or choose another --data-dir",
+};
 
 /** Settles when every call has ended, or when they had their time. */
 function drained(grpc: GrpcServer): Promise<void> {
@@ -244,7 +261,7 @@ function open(
     walDirectory: config.walDirectory,
     name: config.name,
     peerUrls: config.peerUrls,
-    clientUrls: config.advertiseClientUrls ?? clientUrls,
+    clientUrls: advertised(config.advertiseClientUrls, clientUrls),
     clusterToken: config.clusterToken,
     clusterVersion: clusterVersionOf(config.minorVersion),
     progressIntervalMs: config.watchProgressIntervalMs,
@@ -268,6 +285,22 @@ function open(
     logger: logger.child("member"),
     openBackend: (directory) => openLmdbBackend({ directory }),
     onFatal,
+  });
+}
+
+/** What clients are told: with the real port where port 0 asked for any. */
+export function advertised(
+  urls: readonly string[] | undefined,
+  bound: readonly string[],
+): readonly string[] {
+  if (urls === undefined) return bound;
+  return urls.map((url, position) => {
+    const isHttp = /^https?:/.test(url);
+    const like = [bound[position] ?? "", ...bound].find(
+      (other) => other.split(":")[0] === url.split(":")[0],
+    );
+    const port = /:(\d+)\/?$/.exec(like ?? "")?.[1];
+    return isHttp && port !== undefined ? url.replace(/:0(\/?)$/, `:${port}$1`) : url;
   });
 }
 
