@@ -123,7 +123,8 @@ class Front {
     server.on("tlsClientError", (error, socket) => {
       logger.warn("rejected connection", {
         "remote-addr": socket.remoteAddress,
-        error: error.message,
+        // OpenSSL ends its texts with a newline.
+        error: error.message.trimEnd(),
       });
       socket.destroy();
     });

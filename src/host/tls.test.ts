@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import * as http2 from "node:http2";
-import { connect as connectSocket } from "node:net";
+import { type AddressInfo, connect as connectSocket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
@@ -185,12 +185,25 @@ test("tls: HTTP/1.1 without ALPN, h2 by ALPN → each to its own side (FR-11)", 
   session.destroy();
 });
 
+/** Two URLs of port 0 would get two ports: one that was free a moment ago, or the next such one. */
+async function sharedPort(t: TestContext): Promise<{ urls: string[]; port: number }> {
+  for (let attempt = 0; ; attempt += 1) {
+    const probe = createServer().listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    try {
+      return await secured(t, serverFiles(), {
+        urls: [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`],
+      });
+    } catch (error) {
+      if (attempt === 9) throw error;
+    }
+  }
+}
+
 test("tls: http and https URLs of one port → both are served there (FR-11)", async (t) => {
-  const probe = await secured(t, serverFiles());
-  const port = probe.port + 1 > 65535 ? 20_999 : probe.port + 1;
-  const { urls } = await secured(t, serverFiles(), {
-    urls: [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`],
-  });
+  const { urls, port } = await sharedPort(t);
   assert.equal(urls.length, 2);
   assert.match((await ask(port)).text, /tls=true/);
   const plain = await fetch(`http://127.0.0.1:${port}/`);
@@ -317,6 +330,27 @@ test("tls: https without material is refused at the start (TL-06)", async () => 
     listen({ urls: ["https://127.0.0.1:0"], gate: new ConnectionGate(9), logger }),
     /needs --cert-file and --key-file/,
   );
+});
+
+test("tls: a refused connection → one line with the address and OpenSSL's reason, trimmed (TL-06)", async (t) => {
+  const trustedCaFile = pki.path("ca.pem");
+  const { port } = await secured(t, { ...serverFiles(), trustedCaFile, clientCertAuth: true });
+  const from = logged.length;
+  await assert.rejects(ask(port));
+  const plain = connectSocket({ port, host: "127.0.0.1" });
+  plain.on("error", () => {});
+  plain.end("GET / HTTP/1.1\r\n\r\n");
+  plain.resume();
+  await once(plain, "close");
+  const lines = logged
+    .slice(from)
+    .map((line) => JSON.parse(line.replace("rejected connection ", "")));
+  assert.equal(lines.length, 2);
+  for (const line of lines as { "remote-addr"?: string; error: string }[]) {
+    assert.equal(line["remote-addr"], "127.0.0.1", JSON.stringify(line));
+    assert.equal(line.error, line.error.trim());
+    assert.ok(line.error.length > 0);
+  }
 });
 
 test("tls: a client that does not finish its handshake is closed (FR-12)", async (t) => {
