@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryBackend } from "../backend/index.ts";
+import { COMMIT_INTERVAL_MS, MemoryBackend } from "../backend/index.ts";
 import { ManualTime } from "../testing/manual-time.ts";
 import { CommitPacer } from "./commit-pacer.ts";
 
@@ -23,12 +23,12 @@ function setUp(settle: "auto" | "manual" = "auto") {
   return { time, backend, pacer, durable, fatal, write };
 }
 
-test("commit pacer: effects go to the store every 100 ms, and only when there are some", async () => {
+test("commit pacer: effects go to the store at each interval, and only when there are some", async () => {
   const { time, backend, pacer, durable, write } = setUp();
   time.advance(1000);
   assert.deepEqual(durable, []);
   write(1);
-  time.advance(99);
+  time.advance(COMMIT_INTERVAL_MS - (1000 % COMMIT_INTERVAL_MS) - 1);
   assert.equal(backend.durable.index, 0);
   time.advance(1);
   await pacer.flush();

@@ -1,6 +1,6 @@
 /**
  * Moves applied effects from the overlay to the store in batches, and tells what the log may let go
- * of: every 100 ms, or as soon as 10 000 operations wait, one commit at a time (decision 5).
+ * of: every 500 ms, or as soon as 10 000 operations wait, one commit at a time (decision 5).
  */
 import {
   type AppliedPoint,
