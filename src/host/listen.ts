@@ -93,6 +93,8 @@ class Front {
   readonly #http1: Http1Server | undefined;
   readonly #tls: TlsServer | undefined;
   #tlsGeneration = 0;
+  /** Of sockets under a handshake: one that was cut no longer knows. */
+  readonly #addresses = new WeakMap<object, string | undefined>();
   #boundCount = 0;
 
   constructor(options: ListenOptions) {
@@ -122,7 +124,7 @@ class Front {
     });
     server.on("tlsClientError", (error, socket) => {
       logger.warn("rejected connection", {
-        "remote-addr": socket.remoteAddress,
+        "remote-addr": socket.remoteAddress ?? this.#addresses.get(parentOf(socket)),
         // OpenSSL ends its texts with a newline.
         error: error.message.trimEnd(),
       });
@@ -161,6 +163,7 @@ class Front {
     const material = this.#options.tls as TlsMaterial;
     const server = this.#tls as TlsServer;
     socket.on("error", ignore);
+    this.#addresses.set(socket, socket.remoteAddress);
     await material.refresh();
     if (socket.destroyed) return;
     socket.off("error", ignore);
@@ -195,6 +198,11 @@ class Front {
     this.#http1?.closeIdle();
     this.#http1?.close();
   }
+}
+
+/** The socket under a TLS socket, which Node keeps but does not declare; else the socket itself. */
+function parentOf(socket: Socket): object {
+  return (socket as { readonly _parent?: object })._parent ?? socket;
 }
 
 /** One per URL; the socket closes with the last of them. */

@@ -342,10 +342,16 @@ test("tls: a refused connection → one line with the address and OpenSSL's reas
   plain.end("GET / HTTP/1.1\r\n\r\n");
   plain.resume();
   await once(plain, "close");
+  const cut = connectSocket({ port, host: "127.0.0.1" });
+  cut.on("error", () => {});
+  // The beginning of a ClientHello.
+  cut.end(Buffer.from([22, 3, 1, 2, 0, 1, 0]));
+  cut.resume();
+  await once(cut, "close");
   const lines = logged
     .slice(from)
     .map((line) => JSON.parse(line.replace("rejected connection ", "")));
-  assert.equal(lines.length, 2);
+  assert.equal(lines.length, 3);
   for (const line of lines as { "remote-addr"?: string; error: string }[]) {
     assert.equal(line["remote-addr"], "127.0.0.1", JSON.stringify(line));
     assert.equal(line.error, line.error.trim());
