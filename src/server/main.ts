@@ -1,7 +1,7 @@
 /**
  * The program: reads its options, starts a member, and ends it at a signal. Whatever goes wrong is
- * one line on stderr (of the log, if that goes there) and exit code 1; a command line that cannot be read shows the usage and ends
- * with 2.
+ * one line on stderr (of the log, if that goes there) and exit code 1; a command line that cannot
+ * be read shows the usage and ends with 2.
  */
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
