@@ -7,6 +7,6 @@ export const STEPS_PER_RECORD = 4;
 /** Keys of the index that are visited before the loop turns. */
 export const SLICE_KEYS = 5_000;
 /**
- * Revisions since the last checkpoint that make a new one due, or a quarter of the keys if more.
+ * Records since the last checkpoint that make a new one due, or a quarter of the keys if more.
  */
-export const CHECKPOINT_REVISIONS = 100_000;
+export const CHECKPOINT_RECORDS = 100_000;

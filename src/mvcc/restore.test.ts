@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { MemoryBackend, MemoryMedium } from "../backend/index.ts";
 import type { LogFields, Logger } from "../seam/index.ts";
 import { SimulatedDisk } from "../testing/index.ts";
+import { CHECKPOINT_RECORDS } from "./limits.ts";
 import { LostRecord } from "./records.ts";
 import { openStore, RecordsMissing } from "./restore.ts";
 import { revisionKey } from "./revision.ts";
@@ -153,3 +154,19 @@ test("get: the index names a record that the store has not → LostRecord names 
 function query(key: string, revision: number) {
   return { key, rangeEnd: "", revision, limit: 0, countOnly: false, keysOnly: false };
 }
+
+test("restore: many records in few revisions → a checkpoint is due by records (DB-01)", async () => {
+  // A million keys loaded by transactions of 100 puts are ten thousand revisions: counted by
+  // revisions no checkpoint was ever due, and each start read every record.
+  const disk = new SimulatedDisk();
+  await disk.makeDirectory("/store");
+  const checkpoint = { disk, directory: "/store" };
+  const store = await openStore(new MemoryBackend(), { yieldToLoop, checkpoint });
+  const keys = Array.from({ length: CHECKPOINT_RECORDS / 10 }, (_, at) => `k${at}`);
+  for (let round = 0; round < 9; round += 1) put(store, ...keys);
+  assert.equal(store.isCheckpointDue, false);
+  put(store, ...keys);
+  assert.equal(store.isCheckpointDue, true);
+  assert.equal(await store.checkpoint(), true);
+  assert.equal(store.isCheckpointDue, false);
+});

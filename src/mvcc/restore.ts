@@ -67,6 +67,7 @@ export async function openStore(backend: Backend, options: OpenStoreOptions): Pr
     compaction,
     checkpoint: file,
     currentRevision: Math.max(1, restored.lastRevision, compaction.revision),
+    tailRecords: restored.recordsRead,
     yieldToLoop,
   });
 }

@@ -11,7 +11,7 @@ import type { CheckpointFile } from "./checkpoint.ts";
 import type { Compaction } from "./compaction.ts";
 import { hashRecords } from "./hash-kv.ts";
 import { type KeyIndex, LATEST } from "./key-index.ts";
-import { CHANGES_BYTES_MAX, CHECKPOINT_REVISIONS } from "./limits.ts";
+import { CHANGES_BYTES_MAX, CHECKPOINT_RECORDS } from "./limits.ts";
 import { isEmptySpan, refusalOf, spanOf, type Span } from "./range.ts";
 import { changeOf, keyOnlyRecord, readRecord, recordSize } from "./records.ts";
 import { StoreCursor } from "./range-cursor.ts";
@@ -35,6 +35,8 @@ export interface StoreParts {
   readonly compaction: Compaction;
   readonly checkpoint: CheckpointFile | undefined;
   readonly currentRevision: number;
+  /** Records read at the start beside the checkpoint. */
+  readonly tailRecords: number;
   yieldToLoop(): Promise<void>;
 }
 
@@ -46,12 +48,15 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
   readonly #checkpoint: CheckpointFile | undefined;
   readonly #yieldToLoop: () => Promise<void>;
   #isCheckpointing = false;
+  /** Records that a start would have to read beside the checkpoint: many may share a revision. */
+  #tailRecords: number;
   #isWriting = false;
 
   constructor(parts: StoreParts) {
     this.backend = parts.backend;
     this.index = parts.index;
     this.currentRevision = parts.currentRevision;
+    this.#tailRecords = parts.tailRecords;
     this.#compaction = parts.compaction;
     this.#checkpoint = parts.checkpoint;
     this.#yieldToLoop = parts.yieldToLoop;
@@ -108,7 +113,9 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
 
   endTransaction(changes: RevisionChanges | undefined): void {
     this.#isWriting = false;
-    if (changes !== undefined) this.currentRevision = changes.revision;
+    if (changes === undefined) return;
+    this.currentRevision = changes.revision;
+    this.#tailRecords += changes.changes.length;
   }
 
   compact(revision: number): CompactOutcome {
@@ -180,8 +187,7 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
 
   get isCheckpointDue(): boolean {
     if (this.#checkpoint === undefined || this.isCompacting || this.#isCheckpointing) return false;
-    const since = this.currentRevision - Math.max(0, this.#checkpoint.revision);
-    return since >= Math.max(CHECKPOINT_REVISIONS, this.index.keys / 4);
+    return this.#tailRecords >= Math.max(CHECKPOINT_RECORDS, this.index.keys / 4);
   }
 
   async checkpoint(): Promise<boolean> {
@@ -190,7 +196,9 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
     this.#isCheckpointing = true;
     this.#compaction.hold();
     try {
+      const before = this.#tailRecords;
       await this.#checkpoint.write(this.index, this.currentRevision);
+      this.#tailRecords -= before;
       return true;
     } finally {
       this.#compaction.release();
