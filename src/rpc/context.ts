@@ -35,6 +35,16 @@ export function headerOf(member: Member, revision: number): ResponseHeader {
   };
 }
 
+/** The same for messages of the generated codecs, at the current revision. */
+export function coldHeader({ member }: RpcContext) {
+  return {
+    clusterId: member.clusterId,
+    memberId: member.id,
+    revision: BigInt(member.currentRevision),
+    raftTerm: BigInt(member.raftTerm),
+  };
+}
+
 export function failCall(call: ServerCall, error: EtcdError): void {
   call.fail(error.code, error.message);
 }

@@ -19,6 +19,7 @@ import {
   sizeFramedPair,
 } from "../wire/index.ts";
 import { attempt, failCall, headerOf, type RpcContext } from "./context.ts";
+import { hasRevisionFilter } from "./validate.ts";
 
 /** An answer up to this size is built at once. */
 const RANGE_BYTES_WHOLE = 512 * 1024;
@@ -35,12 +36,7 @@ export function isStreamable(request: RangeRequest): boolean {
   if (request.rangeEnd.length === 0 || request.countOnly) return false;
   const isKeyOrder =
     request.sortTarget === SortTarget.KEY && request.sortOrder !== SortOrder.DESCEND;
-  const isFiltered =
-    request.minModRevision !== 0 ||
-    request.maxModRevision !== 0 ||
-    request.minCreateRevision !== 0 ||
-    request.maxCreateRevision !== 0;
-  return isKeyOrder && !isFiltered;
+  return isKeyOrder && !hasRevisionFilter(request);
 }
 
 export function serveLargeRange(

@@ -16,7 +16,7 @@ import {
   LeaseTimeToLiveRequestSchema,
   LeaseTimeToLiveResponseSchema,
 } from "../wire/index.ts";
-import { attempt, failCall, headerOf, type RpcContext } from "./context.ts";
+import { attempt, coldHeader, failCall, headerOf, type RpcContext } from "./context.ts";
 
 /** Renewals of one stream that wait for their answer. Beyond it the client is not read. */
 const KEEP_ALIVES_PENDING_MAX = 1_000;
@@ -139,14 +139,4 @@ function leases(context: RpcContext, call: ServerStream): void {
       leases: context.member.leases().map((id) => ({ ID: id })),
     }),
   );
-}
-
-function coldHeader(context: RpcContext) {
-  const { member } = context;
-  return {
-    clusterId: member.clusterId,
-    memberId: member.id,
-    revision: BigInt(member.currentRevision),
-    raftTerm: BigInt(member.raftTerm),
-  };
 }

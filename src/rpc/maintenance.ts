@@ -16,7 +16,14 @@ import {
   SnapshotResponseSchema,
   StatusResponseSchema,
 } from "../wire/index.ts";
-import { attempt, attemptAsync, failCall, headerOf, type RpcContext } from "./context.ts";
+import {
+  attempt,
+  attemptAsync,
+  coldHeader,
+  failCall,
+  headerOf,
+  type RpcContext,
+} from "./context.ts";
 import { checkAlarm } from "./validate.ts";
 
 export function maintenanceMethods(context: RpcContext): [string, Method][] {
@@ -32,16 +39,6 @@ export function maintenanceMethods(context: RpcContext): [string, Method][] {
       { kind: "stream", type: "server_stream", handle: (call) => snapshot(context, call) },
     ],
   ];
-}
-
-function fullHeader(context: RpcContext) {
-  const { member } = context;
-  return {
-    clusterId: member.clusterId,
-    memberId: member.id,
-    revision: BigInt(member.currentRevision),
-    raftTerm: BigInt(member.raftTerm),
-  };
 }
 
 function alarm(context: RpcContext, call: ServerStream, bytes: Buffer): void {
@@ -76,7 +73,7 @@ function status(context: RpcContext, call: ServerStream): void {
   if (now.leader === 0n) problems.unshift(errors.NoLeader.message);
   call.respond(
     encodeMessage(StatusResponseSchema, {
-      header: fullHeader(context),
+      header: coldHeader(context),
       version: serverVersion,
       dbSize: BigInt(now.dbSizeBytes),
       leader: now.leader,
@@ -96,7 +93,7 @@ function status(context: RpcContext, call: ServerStream): void {
 function hash(context: RpcContext, call: ServerStream): void {
   attemptAsync(context, call, async () => {
     const value = await context.member.hash();
-    call.respond(encodeMessage(HashResponseSchema, { header: fullHeader(context), hash: value }));
+    call.respond(encodeMessage(HashResponseSchema, { header: coldHeader(context), hash: value }));
   });
 }
 
@@ -107,7 +104,7 @@ function hashKv(context: RpcContext, call: ServerStream, bytes: Buffer): void {
     if ("code" in outcome) return failCall(call, outcome);
     call.respond(
       encodeMessage(HashKVResponseSchema, {
-        header: fullHeader(context),
+        header: coldHeader(context),
         hash: outcome.hash,
         compactRevision: BigInt(outcome.compactRevision),
         hashRevision: BigInt(outcome.hashRevision),

@@ -16,7 +16,7 @@ import {
   sizeFramedPair,
 } from "../wire/index.ts";
 import { attempt, failCall, headerOf, type RpcContext } from "./context.ts";
-import { checkRange } from "./validate.ts";
+import { checkRange, hasRevisionFilter } from "./validate.ts";
 
 /** Records in the first message; doubled and halved after it by size (RS-03). */
 const FIRST_CHUNK_RECORDS = 10;
@@ -39,12 +39,7 @@ function checkStreamable(request: RangeRequest): EtcdError | undefined {
   if (request.sortTarget !== SortTarget.KEY || request.sortOrder === SortOrder.DESCEND) {
     return errors.RangeStreamSort;
   }
-  const isFiltered =
-    request.minModRevision !== 0 ||
-    request.maxModRevision !== 0 ||
-    request.minCreateRevision !== 0 ||
-    request.maxCreateRevision !== 0;
-  return isFiltered ? errors.RangeStreamFilter : undefined;
+  return hasRevisionFilter(request) ? errors.RangeStreamFilter : undefined;
 }
 
 class RangeStream {

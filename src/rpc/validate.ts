@@ -27,6 +27,16 @@ export function checkRange(request: RangeRequest): Refusal {
   return undefined;
 }
 
+/** Such a range needs the whole result before its first record (KV-08). */
+export function hasRevisionFilter(request: RangeRequest): boolean {
+  return (
+    request.minModRevision !== 0 ||
+    request.maxModRevision !== 0 ||
+    request.minCreateRevision !== 0 ||
+    request.maxCreateRevision !== 0
+  );
+}
+
 export function checkPut(request: PutRequest): Refusal {
   if (request.key.length === 0) return errors.EmptyKey;
   if (request.ignoreValue && request.value.length !== 0) return errors.ValueProvided;
