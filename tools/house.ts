@@ -47,6 +47,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   auth: { floor: 4, never: ["wal", "raft", "http2", "grpc"] },
   alarm: { floor: 4, never: ["wal", "raft", "http2", "grpc"] },
   apply: { floor: 5, never: ["wal", "raft", "http2", "grpc", "snapshot"] },
+  datadir: { floor: 5, friends: ["apply"], never: ["raft", "http2", "grpc"] },
   member: { floor: 6, friends: ["care"], never: ["http2", "grpc"] },
   care: { floor: 6, never: ["http2", "grpc"] },
   rpc: { floor: 7, never: DURABLE_AND_BELOW },

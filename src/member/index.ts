@@ -1,5 +1,4 @@
-export { DataDirectoryError } from "./data-directory.ts";
-export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
+export type { Beginning, Founder } from "./beginning.ts";
 export type { Retention } from "./auto-compactor.ts";
 export type { MemberSettings, SoloMember } from "./member.ts";
 export { openMember, type OpenMemberOptions } from "./open-member.ts";

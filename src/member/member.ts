@@ -21,7 +21,7 @@ import type {
   RangeQuery,
   RevisionChanges,
 } from "../mvcc/index.ts";
-import type { Clock, Digests, Entropy, Logger, Timer, Timers } from "../seam/index.ts";
+import type { Clock, Digests, Entropy, LeaseAnswer, Logger, Timer, Timers } from "../seam/index.ts";
 import type { Wal } from "../wal/index.ts";
 import type { WatchHub, WatchSink, WatchStream } from "../watch/index.ts";
 import {
@@ -50,8 +50,8 @@ import { Scrubber } from "./scrubber.ts";
 import { hashStore, openSnapshot } from "./store-image.ts";
 import type {
   ClusterMember,
-  LeaseTimes,
   Member,
+  MembershipChange,
   MemberMeasures,
   MemberStatus,
   SnapshotStream,
@@ -236,7 +236,7 @@ export class SoloMember implements Member {
     this.#loop.propose(data, request, waiter, this.#nowMs);
   }
 
-  #refuse(waiter: Waiter<ApplyResponse>, error: EtcdError): void {
+  #refuse<T>(waiter: Waiter<T>, error: EtcdError): void {
     this.#parts.timers.soon(() => waiter.refused(error));
   }
 
@@ -286,11 +286,43 @@ export class SoloMember implements Member {
     this.#leases.keepAlive(leaseId, waiter);
   }
 
-  leaseTimes(leaseId: bigint, withKeys: boolean): LeaseTimes {
+  leaseTimes(leaseId: bigint, withKeys: boolean, waiter: Waiter<LeaseAnswer>): void {
     const { lessor, clock } = this.#parts;
     const times = lessor.timeToLive(leaseId, clock.monotonicMs());
-    if (times === undefined) return { ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] };
-    return { ...times, keys: withKeys ? lessor.keysOf(leaseId) : [] };
+    if (times === undefined) waiter.done({ ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] });
+    else waiter.done({ ...times, keys: withKeys ? lessor.keysOf(leaseId) : [] });
+  }
+
+  get leader(): bigint {
+    return this.status().leader;
+  }
+
+  get isLearner(): boolean {
+    return false;
+  }
+
+  addMember(_urls: readonly string[], _isLearner: boolean, waiter: Waiter<MembershipChange>): void {
+    this.#refuse(waiter, errors.NotCapable);
+  }
+
+  removeMember(_id: bigint, waiter: Waiter<MembershipChange>): void {
+    this.#refuse(waiter, errors.NotCapable);
+  }
+
+  updateMember(_id: bigint, _urls: readonly string[], waiter: Waiter<MembershipChange>): void {
+    this.#refuse(waiter, errors.NotCapable);
+  }
+
+  promoteMember(_id: bigint, waiter: Waiter<MembershipChange>): void {
+    this.#refuse(waiter, errors.NotCapable);
+  }
+
+  moveLeader(_target: bigint, waiter: Waiter<void>): void {
+    this.#refuse(waiter, errors.NotCapable);
+  }
+
+  onLeaderChange(_run: (leader: bigint) => void): () => void {
+    return () => undefined;
   }
 
   leases(): bigint[] {

@@ -13,8 +13,12 @@ import type { Clock, Digests, Disk, Entropy, Logger, Timers } from "../seam/inde
 import { walExists } from "../wal/index.ts";
 import { createWatchHub } from "../watch/index.ts";
 import { EntryType, type HardState, type RaftOperation } from "../wire/index.ts";
-import { type DataDirectory, DataDirectoryError, openDataDirectory } from "./data-directory.ts";
-import { formatId } from "./ids.ts";
+import {
+  type DataDirectory,
+  DataDirectoryError,
+  formatId,
+  openDataDirectory,
+} from "../datadir/index.ts";
 import type { AppendLog } from "./log-loop.ts";
 import { type MemberSettings, SoloMember } from "./member.ts";
 import { foundLog, recoverLog } from "./recovery.ts";

@@ -24,8 +24,7 @@ import {
   type HardState,
   marshal,
 } from "../wire/index.ts";
-import { DataDirectoryError } from "./data-directory.ts";
-import { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
+import { DataDirectoryError, deriveClusterId, deriveMemberId, formatId } from "../datadir/index.ts";
 
 export interface RecoveredLog {
   readonly wal: Wal;

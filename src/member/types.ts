@@ -6,6 +6,7 @@ import type { ApplyResponse } from "../apply/index.ts";
 import type { Counter, Histogram } from "../base/index.ts";
 import type { EtcdError } from "../errors/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
+import type { LeaseAnswer } from "../seam/index.ts";
 import type { WatchSink, WatchStats, WatchStream } from "../watch/index.ts";
 import type {
   AlarmMember,
@@ -44,12 +45,12 @@ export interface MemberStatus {
   readonly quotaBytes: number;
 }
 
-export interface LeaseTimes {
-  /** -1 = unknown lease. */
-  readonly ttlSeconds: number;
-  readonly grantedTtlSeconds: number;
-  /** One-byte strings, sorted. */
-  readonly keys: readonly string[];
+/** The outcome of a change of the membership. */
+export interface MembershipChange {
+  /** Whom it was about; undefined after a removal. */
+  readonly member: ClusterMember | undefined;
+  /** All members after it. */
+  readonly members: readonly ClusterMember[];
 }
 
 /** The store as one bbolt file, made while it is read, with its SHA-256 as last chunk (MA-07). */
@@ -85,12 +86,33 @@ export interface Member {
   readonly id: bigint;
   readonly clusterId: bigint;
   readonly raftTerm: number;
+  /** 0n = none known. */
+  readonly leader: bigint;
+  readonly isLearner: boolean;
   readonly currentRevision: number;
   /** "3.7.0"; undefined until decided. */
   readonly clusterVersion: string | undefined;
   status(): MemberStatus;
   members(): readonly ClusterMember[];
   alarms(): readonly AlarmMember[];
+
+  /** Refused as CL-01 to CL-04 say; the ids of the URLs are derived here (ID-01). */
+  addMember(
+    peerUrls: readonly string[],
+    isLearner: boolean,
+    waiter: Waiter<MembershipChange>,
+  ): void;
+  removeMember(id: bigint, waiter: Waiter<MembershipChange>): void;
+  updateMember(id: bigint, peerUrls: readonly string[], waiter: Waiter<MembershipChange>): void;
+  /** On any member: the leader judges whether the learner is in sync (CL-08). */
+  promoteMember(id: bigint, waiter: Waiter<MembershipChange>): void;
+  /** Refused with NotLeader anywhere but on the leader (MA-08). */
+  moveLeader(target: bigint, waiter: Waiter<void>): void;
+  /**
+   * Calls `run` whenever this member begins to know of no leader, and whenever it learns of one.
+   * The answer ends that.
+   */
+  onLeaderChange(run: (leader: bigint) => void): () => void;
 
   /**
    * Refusals are those of the apply, of the quota, of back-pressure, and of a lost leader. Never
@@ -114,7 +136,8 @@ export interface Member {
   effectiveTtlSeconds(ttlSeconds: number): number;
   /** Answers the renewed TTL in seconds; 0 for an unknown or expired lease (LE-04). */
   keepAlive(leaseId: bigint, waiter: Waiter<number>): void;
-  leaseTimes(leaseId: bigint, withKeys: boolean): LeaseTimes;
+  /** Asked of the leader, wherever it is (LE-05). */
+  leaseTimes(leaseId: bigint, withKeys: boolean, waiter: Waiter<LeaseAnswer>): void;
   /** Sorted by expiry (LE-06). */
   leases(): bigint[];
 

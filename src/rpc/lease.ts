@@ -116,20 +116,21 @@ function keepAlive(context: RpcContext, call: ServerStream): void {
 function timeToLive(context: RpcContext, call: ServerStream, bytes: Buffer): void {
   const { member } = context;
   const request = decodeMessage(LeaseTimeToLiveRequestSchema, bytes);
-  const answer = () =>
-    attempt(context, call, () => {
-      const times = member.leaseTimes(request.ID, request.keys);
-      call.respond(
-        encodeMessage(LeaseTimeToLiveResponseSchema, {
-          header: coldHeader(context),
-          ID: request.ID,
-          TTL: BigInt(times.ttlSeconds),
-          grantedTTL: BigInt(times.grantedTtlSeconds),
-          keys: times.keys.map(bytesFromLatin1),
-        }),
-      );
-    });
-  member.readIndex({ done: answer, refused: (error) => failCall(call, error) });
+  member.leaseTimes(request.ID, request.keys, {
+    done: (times) =>
+      attempt(context, call, () =>
+        call.respond(
+          encodeMessage(LeaseTimeToLiveResponseSchema, {
+            header: coldHeader(context),
+            ID: request.ID,
+            TTL: BigInt(times.ttlSeconds),
+            grantedTTL: BigInt(times.grantedTtlSeconds),
+            keys: times.keys.map(bytesFromLatin1),
+          }),
+        ),
+      ),
+    refused: (error) => failCall(call, error),
+  });
 }
 
 function leases(context: RpcContext, call: ServerStream): void {

@@ -5,3 +5,14 @@ export type { HttpHandler, HttpRequest, HttpResponse } from "./http.ts";
 export type { LogFields, Logger, LogLevel } from "./log.ts";
 export type { Connection, ConnectionEvents, Listener, PeerInfo } from "./net.ts";
 export type { Clock, Timer, Timers } from "./time.ts";
+export type {
+  LeaseAnswer,
+  PeerHandler,
+  PeerHash,
+  PeerMember,
+  PeerNetwork,
+  PeerVersions,
+  Receipt,
+  SnapshotArrival,
+  SnapshotImage,
+} from "./peers.ts";

@@ -4,6 +4,7 @@
  */
 import { openLmdbBackend } from "../backend/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
+import { formatId } from "../datadir/index.ts";
 import { openGateway } from "../gateway/index.ts";
 import { GrpcServer } from "../grpc/index.ts";
 import { HTTP2_LIMITS_DEFAULT } from "../http2/index.ts";
@@ -26,7 +27,7 @@ import {
   TlsMaterial,
   withoutSync,
 } from "../host/index.ts";
-import { formatId, openMember, type SoloMember } from "../member/index.ts";
+import { openMember, type SoloMember } from "../member/index.ts";
 import { openRpc, type Rpc } from "../rpc/index.ts";
 import type { Listener, Logger } from "../seam/index.ts";
 import type { ServerConfig } from "./config.ts";

@@ -1,0 +1,2 @@
+export { type DataDirectory, DataDirectoryError, openDataDirectory } from "./data-directory.ts";
+export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
