@@ -4,3 +4,4 @@ export { decodeMemberRecord, encodeMemberRecord } from "./member-table.ts";
 export { executeRange, hasKnownSort, type RangeView } from "./range.ts";
 export { executeReadTxn, isReadOnlyTxn } from "./txn.ts";
 export type * from "./types.ts";
+export { decodeConfStateRow, encodeConfStateRow, META_CONF_STATE } from "./conf-state.ts";

@@ -16,6 +16,7 @@ import type { RevisionChanges, Store } from "../mvcc/index.ts";
 import type {
   AlarmRequest,
   CompactionRequest,
+  ConfState,
   DeleteRangeRequest,
   LeaseGrantRequest,
   MemberAttributes,
@@ -25,6 +26,7 @@ import type {
   RangeRequest,
   TxnRequest,
 } from "../wire/index.ts";
+import { decodeConfStateRow, encodeConfStateRow, META_CONF_STATE } from "./conf-state.ts";
 import { costOfTxn } from "./cost.ts";
 import { MemberTable } from "./member-table.ts";
 import { executeRange, hasKnownSort } from "./range.ts";
@@ -99,6 +101,15 @@ class StateMachine implements Machine {
 
   removeMember(id: bigint): void {
     this.#members.remove(id);
+  }
+
+  confState(): ConfState | undefined {
+    const row = this.#backend.get("meta", META_CONF_STATE);
+    return row === undefined ? undefined : decodeConfStateRow(row);
+  }
+
+  putConfState(state: ConfState): void {
+    this.#backend.put("meta", META_CONF_STATE, encodeConfStateRow(state));
   }
 
   isRemovedMember(id: bigint): boolean {

@@ -6,6 +6,7 @@ import type { EtcdError } from "../errors/index.ts";
 import type { RevisionChanges } from "../mvcc/index.ts";
 import type {
   AlarmMember,
+  ConfState,
   DeleteRangeResponse,
   PutResponse,
   RaftRequest,
@@ -62,5 +63,8 @@ export interface Machine {
   /** The effects of a configuration change, for member/ to call while it applies one. */
   putMember(member: MemberRecord): void;
   removeMember(id: bigint): void;
+  /** The configuration as of the applied index; undefined in stores that never had one. */
+  confState(): ConfState | undefined;
+  putConfState(state: ConfState): void;
   isRemovedMember(id: bigint): boolean;
 }

@@ -7,7 +7,7 @@
  * is the same refusal on every member. Fields beside a known operation are room for additions and
  * are passed over.
  */
-import { ByteReader, type ByteWriter } from "../base/index.ts";
+import { ByteReader, type ByteWriter, MalformedError } from "../base/index.ts";
 import { encodeAlarmRequest, readAlarmRequest } from "./alarm.ts";
 import { fieldBig, fieldUint, fieldUtf8 } from "./fields.ts";
 import {
@@ -194,6 +194,30 @@ export function decodeRaftRequest(bytes: Buffer, lo = 0, hi = bytes.length): Raf
   }
   if ((oldIdLo | oldIdHi) !== 0) setId(header, oldIdLo, oldIdHi);
   return { header, operation };
+}
+
+/**
+ * The header alone, into `header`: what stands before it is passed over undecoded. False when the
+ * bytes are no request.
+ */
+export function readRaftRequestHeader(bytes: Buffer, header: RaftRequestHeader): boolean {
+  const reader = new ByteReader(bytes, 0, bytes.length);
+  header.memberPrefix = 0;
+  header.sequence = 0;
+  try {
+    while (reader.pos < reader.end) {
+      const tag = reader.tag();
+      if (tag === HEADER_FIELD * 8 + 2) {
+        reader.enter();
+        readHeader(reader, header);
+        return true;
+      }
+      reader.skip(tag);
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+  }
+  return false;
 }
 
 function readHeader(reader: ByteReader, header: RaftRequestHeader): void {
