@@ -3,4 +3,5 @@ export { type CreateWalOptions, createWal, resumeWal } from "./open.ts";
 export { type LogPoint, readWal, WalReader, type WalTail } from "./reader.ts";
 export type { WalMetadata, WalSnapshot } from "./record.ts";
 export { listSegments, type Segment, SEGMENT_BYTES, walExists } from "./segment.ts";
+export { TermRuns } from "./term-runs.ts";
 export { Wal, WalMetrics, type WalOptions, type WalPosition } from "./wal.ts";
