@@ -10,7 +10,12 @@ export {
   sizeHeader,
   sizeHeaderField,
 } from "./header.ts";
-export { decodeRaftRequest, encodeRaftRequest, marshalRaftRequest } from "./internal-raft.ts";
+export {
+  decodeRaftRequest,
+  encodeRaftRequest,
+  marshalRaftRequest,
+  readRaftRequestHeader,
+} from "./internal-raft.ts";
 export {
   decodeKeyValue,
   encodeKeyValue,
