@@ -387,6 +387,51 @@ export const MemberListResponse = schema<MemberListResponse>([
   field("members", 2, () => Member, repeated),
 ]);
 
+export interface MemberAddRequest {
+  peerUrls: string[];
+  isLearner: boolean;
+}
+export const MemberAddRequest = schema<MemberAddRequest>([
+  field("peerUrls", 1, "string", repeated),
+  field("isLearner", 2, "bool"),
+]);
+
+export interface MemberAddResponse {
+  header: Header | undefined;
+  member: Member | undefined;
+  members: Member[];
+}
+export const MemberAddResponse = schema<MemberAddResponse>([
+  header,
+  field("member", 2, () => Member),
+  field("members", 3, () => Member, repeated),
+]);
+
+/** Of a removal and of a promotion. */
+export interface MemberIdRequest {
+  id: bigint;
+}
+export const MemberIdRequest = schema<MemberIdRequest>([field("id", 1, "uint64")]);
+
+export interface MemberUpdateRequest {
+  id: bigint;
+  peerUrls: string[];
+}
+export const MemberUpdateRequest = schema<MemberUpdateRequest>([
+  field("id", 1, "uint64"),
+  field("peerUrls", 2, "string", repeated),
+]);
+
+export interface MemberListRequest {
+  linearizable: boolean;
+}
+export const MemberListRequest = schema<MemberListRequest>([field("linearizable", 1, "bool")]);
+
+export interface MoveLeaderRequest {
+  targetId: bigint;
+}
+export const MoveLeaderRequest = schema<MoveLeaderRequest>([field("targetId", 1, "uint64")]);
+
 export interface AlarmMember {
   memberId: bigint;
   alarm: number;

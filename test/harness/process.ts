@@ -48,10 +48,26 @@ export interface Exit {
 
 const running = new Set<ChildProcess>();
 const directories: string[] = [];
+/** What else must be undone when this process ends: mounts, network namespaces. Last first. */
+const undoings: (() => void)[] = [];
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
+  for (const undo of undoings.toReversed()) undo();
   for (const path of directories) rmSync(path, { recursive: true, force: true });
 });
+// A signal's default ends a process without "exit", and would leave servers behind.
+for (const [signal, code] of [
+  ["SIGTERM", 143],
+  ["SIGINT", 130],
+  ["SIGHUP", 129],
+] as const) {
+  process.on(signal, () => process.exit(code));
+}
+
+/** `undo` must be synchronous, and harmless when there is nothing left to undo. */
+export function atExit(undo: () => void): void {
+  undoings.push(undo);
+}
 
 /** A temporary directory under the system's, named for who made it; gone with this process. */
 export function temporaryDirectory(name: string): string {
@@ -137,6 +153,7 @@ export class Server {
   readonly kind: Kind;
   readonly dataDirectory: string;
   readonly ports: Ports;
+  readonly host: string;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #isDirectoryOurs: boolean;
@@ -148,8 +165,10 @@ export class Server {
     child: ChildProcess,
     directory: { path: string; isOurs: boolean },
     ports: Ports,
+    host = "127.0.0.1",
   ) {
     this.kind = kind;
+    this.host = host;
     this.#child = child;
     this.dataDirectory = directory.path;
     this.#isDirectoryOurs = directory.isOurs;
@@ -181,7 +200,7 @@ export class Server {
 
   /** host:port for clients. */
   get address(): string {
-    return `127.0.0.1:${this.ports.client}`;
+    return `${this.host}:${this.ports.client}`;
   }
 
   get url(): string {
