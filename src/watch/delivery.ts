@@ -4,19 +4,19 @@
  * The common case, one response of shared bytes, is the first few lines; the rest is for large
  * batches, fragments, and watches whose cursor lies inside the batch.
  */
-import type { Store } from "../mvcc/index.ts";
 import { type EventList, type EventPart, fragmentsOf, listEvents } from "./events.ts";
 import type { Watch } from "./watch.ts";
+import type { WatchedStore } from "./types.ts";
 
 /** What a response holds beside its events, at most: header, ids and flags. */
 const OVERHEAD_BYTES = 64;
 
 export class Delivery {
-  readonly #store: Store;
+  readonly #store: WatchedStore;
   readonly #fragmentBytesMax: number;
   eventsSent = 0;
 
-  constructor(store: Store, fragmentBytesMax: number) {
+  constructor(store: WatchedStore, fragmentBytesMax: number) {
     this.#store = store;
     this.#fragmentBytesMax = fragmentBytesMax;
   }

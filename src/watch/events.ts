@@ -2,13 +2,14 @@
  * Changes on their way to watchers: encoded at most once in each of two shapes (with and without
  * the previous pair), and put together once for all watchers that see the same ones.
  */
-import type { Change, RevisionChanges, Store } from "../mvcc/index.ts";
+import type { Change, RevisionChanges } from "../mvcc/index.ts";
 import {
   type EncodedKeyValue,
   encodeEventField,
   keyValueCreateRevision,
   marshal,
 } from "../wire/index.ts";
+import type { WatchedStore } from "./types.ts";
 
 /** A response ends at the next whole revision once it holds this much. */
 export const RESPONSE_BYTES_TARGET = 1024 * 1024;
@@ -26,7 +27,7 @@ export class ChangeRef {
   }
 
   /** The event as a field of tag 11. The pair before is read when it is first asked for (WA-11). */
-  encoded(store: Store, hasPrevKv: boolean): Buffer {
+  encoded(store: WatchedStore, hasPrevKv: boolean): Buffer {
     if (!hasPrevKv) return (this.#plain ??= this.#encode(undefined));
     if (this.#withPrev === undefined) {
       const prevKv = this.#previous(store);
@@ -40,7 +41,7 @@ export class ChangeRef {
     return marshal(encodeEventField, { type, kv: record, prevKv });
   }
 
-  #previous(store: Store): EncodedKeyValue | undefined {
+  #previous(store: WatchedStore): EncodedKeyValue | undefined {
     const { type, key, record } = this.change;
     if (type === "put" && keyValueCreateRevision(record) === this.revision) return undefined;
     const before = this.revision - 1;
@@ -66,7 +67,7 @@ export interface EventList {
 /** `refs` is not empty and in order. */
 export function listEvents(
   refs: readonly ChangeRef[],
-  store: Store,
+  store: WatchedStore,
   hasPrevKv: boolean,
 ): EventList {
   const first = refs[0] as ChangeRef;
@@ -108,7 +109,7 @@ function join(pieces: readonly Buffer[]): Buffer {
  */
 export function fragmentsOf(
   part: EventPart,
-  store: Store,
+  store: WatchedStore,
   hasPrevKv: boolean,
   bytesMax: number,
   overheadBytes: number,
@@ -141,11 +142,11 @@ export function refsOf(revisions: readonly RevisionChanges[]): ChangeRef[] {
 /** Keeps the lists made last, for groups of watchers that turn out to see the same changes. */
 export class EventLists {
   static readonly #KEPT = 4;
-  readonly #store: Store;
+  readonly #store: WatchedStore;
   readonly #recent: EventList[] = [];
   #next = 0;
 
-  constructor(store: Store) {
+  constructor(store: WatchedStore) {
     this.#store = store;
   }
 

@@ -5,24 +5,31 @@
  * it from `LiveQueue`) or behind (it is served from the store by `Laggards`). A watch changes from
  * one to the other by its cursor alone; see docs/internals/watch.md.
  */
-import type { RevisionChanges, Store } from "../mvcc/index.ts";
+import type { RevisionChanges } from "../mvcc/index.ts";
 import { Delivery } from "./delivery.ts";
 import { GroupIndex } from "./group-index.ts";
 import { Laggards } from "./laggards.ts";
 import { LiveQueue } from "./live.ts";
 import { HubStream, type StreamHost } from "./stream.ts";
-import type { WatchHub, WatchHubOptions, WatchSink, WatchStats, WatchStream } from "./types.ts";
+import type {
+  WatchHub,
+  WatchHubOptions,
+  WatchSink,
+  WatchStats,
+  WatchStream,
+  WatchedStore,
+} from "./types.ts";
 import type { Watch, WatchGroup, WatchShape } from "./watch.ts";
 
 /** Of each step, watches that are behind get at least this share. */
 const LAGGARD_SHARE = 0.25;
 
-export function createWatchHub(store: Store, options: WatchHubOptions): WatchHub {
+export function createWatchHub(store: WatchedStore, options: WatchHubOptions): WatchHub {
   return new Hub(store, options);
 }
 
 class Hub implements WatchHub, StreamHost {
-  readonly #store: Store;
+  readonly #store: WatchedStore;
   readonly #progressIntervalMs: number;
   readonly #index = new GroupIndex();
   readonly #delivery: Delivery;
@@ -36,7 +43,7 @@ class Hub implements WatchHub, StreamHost {
   #isWorkAnnounced = false;
   onWork: () => void = () => {};
 
-  constructor(store: Store, options: WatchHubOptions) {
+  constructor(store: WatchedStore, options: WatchHubOptions) {
     this.#store = store;
     this.#progressIntervalMs = options.progressIntervalMs;
     this.#delivery = new Delivery(store, options.fragmentBytesMax);
@@ -140,7 +147,18 @@ class Hub implements WatchHub, StreamHost {
 
   /** More waits than memory is set aside for: the history in the store takes over. */
   #overflow(): void {
+    this.#sendBehind(this.#live.reset());
+  }
+
+  storeReplaced(): void {
     const lo = this.#live.reset();
+    this.#live.pass(this.#store.currentRevision);
+    this.#sendBehind(lo);
+    this.#announce();
+  }
+
+  /** What each synced watch has not been sent begins at `lo` at the earliest. */
+  #sendBehind(lo: number): void {
     for (const stream of this.#streams) {
       for (const watch of stream.watches()) {
         if (watch.syncedPosition < 0) continue;

@@ -7,11 +7,12 @@
  * and not a thousand, and none of them waits for another that is further behind.
  */
 import type { Key } from "../base/index.ts";
-import type { RevisionChanges, Store } from "../mvcc/index.ts";
+import type { RevisionChanges } from "../mvcc/index.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ChangeRef, type EventList, EventLists, refsOf } from "./events.ts";
 import type { HubStream } from "./stream.ts";
 import type { Watch, WatchGroup } from "./watch.ts";
+import type { WatchedStore } from "./types.ts";
 
 /** Changes in a slice, adapted to what they weigh. */
 const SLICE_CHANGES_MIN = 1;
@@ -33,14 +34,14 @@ interface Round {
 }
 
 export interface LaggardsOptions {
-  readonly store: Store;
+  readonly store: WatchedStore;
   readonly delivery: Delivery;
   /** A watch whose cursor is beyond this sees all that is still to come through the live queue. */
   readonly handedRevision: () => number;
 }
 
 export class Laggards {
-  readonly #store: Store;
+  readonly #store: WatchedStore;
   readonly #delivery: Delivery;
   readonly #handedRevision: () => number;
   /** Streams with watches behind and room in their sink, by turns. */

@@ -5,11 +5,12 @@
  * response. A batch in hand may be left and taken up again: while it goes out, the next one grows,
  * so that a burst costs each watcher few large responses instead of many small ones.
  */
-import type { RevisionChanges, Store } from "../mvcc/index.ts";
+import type { RevisionChanges } from "../mvcc/index.ts";
 import type { Delivery } from "./delivery.ts";
 import { ChangeRef, type EventList, EventLists } from "./events.ts";
 import type { GroupIndex } from "./group-index.ts";
 import type { Watch, WatchGroup } from "./watch.ts";
+import type { WatchedStore } from "./types.ts";
 
 /** Changes and bytes that may wait. Beyond: every watch is sent back to the store's history. */
 export const PENDING_CHANGES_MAX = 10_000;
@@ -26,7 +27,7 @@ interface Batch {
 }
 
 export class LiveQueue {
-  readonly #store: Store;
+  readonly #store: WatchedStore;
   readonly #index: GroupIndex;
   readonly #delivery: Delivery;
   readonly #fallBehind: (watch: Watch) => void;
@@ -40,7 +41,7 @@ export class LiveQueue {
   handedRevision: number;
 
   constructor(
-    store: Store,
+    store: WatchedStore,
     index: GroupIndex,
     delivery: Delivery,
     fallBehind: (watch: Watch) => void,
@@ -73,7 +74,7 @@ export class LiveQueue {
 
   /** Drops what waits. The caller sends every synced watch behind, from the returned revision. */
   reset(): number {
-    const lo = this.#batch?.lo ?? this.#pending[0]?.revision ?? this.#store.currentRevision + 1;
+    const lo = this.#batch?.lo ?? this.#pending[0]?.revision ?? this.deliveredRevision + 1;
     const last = this.#pending[this.#pending.length - 1]?.revision ?? this.#batch?.hi;
     this.#batch = undefined;
     this.#clearPending();

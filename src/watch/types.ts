@@ -5,7 +5,7 @@
  * Lifecycle of an event: apply calls `notify`, the member calls `step` after each batch of entries
  * (and again while it answers true), the hub calls `WatchSink.events`, the edge writes a response.
  */
-import type { RevisionChanges } from "../mvcc/index.ts";
+import type { RevisionChanges, Store } from "../mvcc/index.ts";
 import type { WatchCreateRequest } from "../wire/index.ts";
 
 /**
@@ -53,6 +53,12 @@ export interface WatchStream {
   readonly watchCount: number;
 }
 
+/** What the hub reads. It may become another store, with a call of `storeReplaced`. */
+export type WatchedStore = Pick<
+  Store,
+  "currentRevision" | "compactRevision" | "get" | "changesFrom"
+>;
+
 export interface WatchHubOptions {
   /** Milliseconds between progress notifications, jitter not included (WA-12: 10 minutes). */
   readonly progressIntervalMs: number;
@@ -84,6 +90,11 @@ export interface WatchHub {
    * driver, which calls `step` in this or a later turn; never calls it from inside.
    */
   onWork: () => void;
+  /**
+   * The store is another one now, with the same history and more: every watch that it has news for
+   * goes on from there.
+   */
+  storeReplaced(): void;
   /** Sends due progress notifications. Any period of 100 ms or so will do. */
   tick(nowMs: number): void;
   /** `progressJitterMs`: up to a tenth of the interval, added to this stream's (WA-12). */
