@@ -16,4 +16,13 @@ export {
   uint32,
 } from "./http2-frames.ts";
 export { ManualTime } from "./manual-time.ts";
+export {
+  type LinkConditions,
+  type NetworkEvent,
+  type NetworkFate,
+  QUIET_LINK,
+  SimulatedNetwork,
+  type SimulatedNetworkOptions,
+} from "./simulated-network.ts";
+export { SimulatedProcess } from "./simulated-process.ts";
 export { Http2Recorder } from "./http2-recorder.ts";

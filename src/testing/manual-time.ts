@@ -1,4 +1,5 @@
 /** Time that moves only when a test says so: a Clock and Timers of one instant. */
+import { Heap } from "../base/index.ts";
 import type { Clock, Timer, Timers } from "../seam/index.ts";
 
 interface Due {
@@ -6,12 +7,23 @@ interface Due {
   readonly order: number;
   readonly periodMs: number | undefined;
   readonly run: () => void;
+  position: number;
+}
+
+function newQueue(): Heap<Due> {
+  return new Heap({
+    before: (a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order),
+    positionOf: (due) => due.position,
+    place: (due, position) => {
+      due.position = position;
+    },
+  });
 }
 
 export class ManualTime implements Clock, Timers {
   #nowMs: number;
   #order = 0;
-  #due: Due[] = [];
+  #due = newQueue();
   #soon: (() => void)[] = [];
 
   constructor(startMs = 1_000_000) {
@@ -24,6 +36,16 @@ export class ManualTime implements Clock, Timers {
 
   monotonicMs(): number {
     return this.#nowMs;
+  }
+
+  /** When the next timer is due; undefined = none is planned. */
+  get nextDueMs(): number | undefined {
+    return this.#due.peek()?.atMs;
+  }
+
+  /** Whether something was put off to the end of the turn. */
+  get hasSoon(): boolean {
+    return this.#soon.length > 0;
   }
 
   after(delayMs: number, run: () => void): Timer {
@@ -40,14 +62,14 @@ export class ManualTime implements Clock, Timers {
 
   #add(delayMs: number, periodMs: number | undefined, run: () => void): Timer {
     this.#order += 1;
-    const due = { atMs: this.#nowMs + delayMs, order: this.#order, periodMs, run };
+    const due = { atMs: this.#nowMs + delayMs, order: this.#order, periodMs, run, position: -1 };
     this.#due.push(due);
-    return { cancel: () => (this.#due = this.#due.filter((other) => other !== due)) };
+    return { cancel: () => this.#due.remove(due) };
   }
 
   /** Forgets all that was planned: what a crash does to it. */
   crash(): void {
-    this.#due = [];
+    this.#due.clear();
     this.#soon = [];
   }
 
@@ -67,13 +89,15 @@ export class ManualTime implements Clock, Timers {
     const endMs = this.#nowMs + byMs;
     this.turn();
     for (;;) {
-      const next = this.#due
-        .filter((due) => due.atMs <= endMs)
-        .sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
-      if (next === undefined) break;
+      const next = this.#due.peek();
+      if (next === undefined || next.atMs > endMs) break;
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      if (next.periodMs === undefined) this.#due = this.#due.filter((due) => due !== next);
-      else next.atMs += next.periodMs;
+      if (next.periodMs === undefined) {
+        this.#due.remove(next);
+      } else {
+        next.atMs += next.periodMs;
+        this.#due.update(next);
+      }
       next.run();
       this.turn();
     }

@@ -1,0 +1,116 @@
+/**
+ * One life of a process on shared simulated time: its timers can be held (SIGSTOP) and end with it.
+ *
+ * A process that has ended runs nothing any more; its successor is a new one on the same time.
+ */
+import type { Clock, Timer, Timers } from "../seam/index.ts";
+import type { ManualTime } from "./manual-time.ts";
+
+export class SimulatedProcess implements Clock, Timers {
+  readonly #time: ManualTime;
+  /** What came while it was paused, in order. */
+  #held: (() => void)[] = [];
+  #isPaused = false;
+  #hasEnded = false;
+  #endRuns: (() => void)[] = [];
+  /** Added to the wall clock: how wrong this host's is. */
+  wallOffsetMs = 0;
+
+  constructor(time: ManualTime) {
+    this.#time = time;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  wallMs(): number {
+    return this.#time.wallMs() + this.wallOffsetMs;
+  }
+
+  monotonicMs(): number {
+    return this.#time.monotonicMs();
+  }
+
+  every(periodMs: number, run: () => void): Timer {
+    let isCancelled = false;
+    let isHeld = false;
+    const timer = this.#time.every(periodMs, () => {
+      if (this.#hasEnded) return timer.cancel();
+      // One that comes due several times while the process stands still comes once.
+      if (isHeld) return;
+      isHeld = this.#isPaused;
+      this.enter(() => {
+        isHeld = false;
+        if (!isCancelled) run();
+      });
+    });
+    const cancel = (): void => {
+      isCancelled = true;
+      timer.cancel();
+    };
+    return { cancel };
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    let isCancelled = false;
+    const timer = this.#time.after(delayMs, () => {
+      this.enter(() => {
+        if (!isCancelled) run();
+      });
+    });
+    const cancel = (): void => {
+      isCancelled = true;
+      timer.cancel();
+    };
+    return { cancel };
+  }
+
+  soon(run: () => void): void {
+    this.#time.soon(() => this.enter(run));
+  }
+
+  /** Runs something that comes from outside: at once, when it goes on, or never. */
+  enter(run: () => void): void {
+    if (this.#hasEnded) return;
+    if (this.#isPaused) this.#held.push(run);
+    else run();
+  }
+
+  /** Settles after a time; never when the process ends before. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.after(ms, resolve));
+  }
+
+  /** It stands still and knows nothing of it. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const run of held) this.#time.soon(() => this.enter(run));
+  }
+
+  /** Called when the process ends; at once when it has. */
+  onEnd(run: () => void): void {
+    if (this.#hasEnded) run();
+    else this.#endRuns.push(run);
+  }
+
+  /** Nothing that it planned runs any more. */
+  end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#held = [];
+    const runs = this.#endRuns;
+    this.#endRuns = [];
+    for (const run of runs) run();
+  }
+}
