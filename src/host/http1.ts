@@ -1,14 +1,9 @@
 /** HTTP/1.1 by node:http, for connections that the listener accepted and sniffed. */
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { GRPC_OVERHEAD_BYTES, REQUEST_BYTES_MAX } from "../base/index.ts";
 import type { HttpHandler, HttpRequest, HttpResponse, Logger } from "../seam/index.ts";
+import { joinHeaders } from "./http-body.ts";
 import { peerOf } from "./socket-connection.ts";
 
 /**
@@ -86,14 +81,6 @@ function neutral(request: IncomingMessage, target: URL, body: Buffer): HttpReque
     body,
     peer: peerOf(request.socket),
   };
-}
-
-function joinHeaders(headers: IncomingHttpHeaders): Record<string, string> {
-  const joined: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return joined;
 }
 
 /** undefined when it is larger than BODY_BYTES_MAX. Rejects when the client goes away. */

@@ -6,6 +6,7 @@ export { systemDigests } from "./digests.ts";
 export { hostDisk, withoutSync } from "./disk.ts";
 export { systemEntropy } from "./entropy.ts";
 export { failureOf, HostError } from "./host-error.ts";
+export { type HttpClientOptions, openHttpClient } from "./http-stream-client.ts";
 export { listen, type ListenOptions } from "./listen.ts";
 export { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 export { type HostLogger, LOG_LEVELS, type LogOptions, openLog } from "./log.ts";

@@ -1,5 +1,5 @@
 /**
- * Listeners for client URLs: HTTP/2 and HTTP/1.1, plain and TLS, on one port (FR-11).
+ * Listeners for client and peer URLs: HTTP/2 and HTTP/1.1, plain and TLS, on one port (FR-11).
  *
  * A port that both http and https URLs name takes both: a TLS ClientHello is told from plain text
  * by its first byte. Inside, the HTTP/2 preface decides; ALPN only offers. HTTP/2 connections are
@@ -8,9 +8,16 @@
 import { rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
-import type { Connection, HttpHandler, Listener, Logger } from "../seam/index.ts";
+import type {
+  Connection,
+  HttpHandler,
+  HttpStreamHandler,
+  Listener,
+  Logger,
+} from "../seam/index.ts";
 import { type ConnectionGate } from "./connection-gate.ts";
 import { failureOf, HostError } from "./host-error.ts";
+import { HttpStreamServer } from "./http-stream-server.ts";
 import { Http1Server } from "./http1.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 import { sniff } from "./sniff.ts";
@@ -34,6 +41,8 @@ export interface ListenOptions {
   readonly onConnection?: (connection: Connection) => void;
   /** Answers HTTP/1.1; without it such connections are closed. */
   readonly http?: HttpHandler;
+  /** Answers HTTP/1.1 with bodies as streams, instead of `http`: for peer URLs. */
+  readonly streams?: HttpStreamHandler;
   readonly gate: ConnectionGate;
   readonly logger: Logger;
   readonly reusePort?: boolean;
@@ -90,7 +99,7 @@ function placesOf(urls: readonly string[]): Place[] {
 /** What stands behind the sockets of one set of URLs. */
 class Front {
   readonly #options: ListenOptions;
-  readonly #http1: Http1Server | undefined;
+  readonly #http1: Http1Server | HttpStreamServer | undefined;
   readonly #tls: TlsServer | undefined;
   #tlsGeneration = 0;
   /** Of sockets under a handshake: one that was cut no longer knows. */
@@ -99,18 +108,18 @@ class Front {
 
   constructor(options: ListenOptions) {
     this.#options = options;
-    const { http, logger, tls } = options;
-    if (http) {
-      const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
-      this.#http1 = new Http1Server(http, { headersTimeoutMs, logger });
-    }
+    const { http, streams, logger, tls } = options;
+    const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
+    if (streams) this.#http1 = new HttpStreamServer(streams, { headersTimeoutMs, logger });
+    else if (http) this.#http1 = new Http1Server(http, { headersTimeoutMs, logger });
     if (tls) this.#tls = this.#tlsServer(tls);
   }
 
   #tlsServer(material: TlsMaterial): TlsServer {
-    const { http, onConnection, logger } = this.#options;
+    const { onConnection, logger } = this.#options;
+    const hasHttp1 = this.#http1 !== undefined;
     const server = createTlsServer({
-      ALPNProtocols: [...(onConnection ? ["h2"] : []), ...(http ? ["http/1.1"] : [])],
+      ALPNProtocols: [...(onConnection ? ["h2"] : []), ...(hasHttp1 ? ["http/1.1"] : [])],
       requestCert: material.asksForCertificate,
       rejectUnauthorized: material.asksForCertificate,
       handshakeTimeout: this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,

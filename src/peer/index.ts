@@ -1,0 +1,9 @@
+export {
+  fetchCluster,
+  fetchDowngradeEnabled,
+  type FetchedCluster,
+  fetchVersions,
+  type FetchOptions,
+} from "./fetch.ts";
+export { openPeers } from "./peers.ts";
+export type { PeerMeasures, PeerOptions, Peers } from "./types.ts";
