@@ -66,7 +66,7 @@ socket-options:
     "peer-trusted-ca-file": "p.pem",
     "socket-reuse-port": "true",
   });
-  const { config } = resolveConfig(new Map(Object.entries(settings)), () => true);
+  const { config } = resolveConfig(new Map(Object.entries(settings)));
   assert.equal(config.keepaliveMinTimeMs, 5000);
   assert.deepEqual(config.retention, { mode: "periodic", periodMs: 3_600_000 });
 });

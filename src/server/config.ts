@@ -1,7 +1,17 @@
 /** What a member is told at its start, checked and typed: flags, environment or file made this. */
-import type { Retention } from "../member/index.ts";
+import type { Founder, Retention } from "../member/index.ts";
 import type { LogLevel } from "../seam/index.ts";
 import type { TlsOptions } from "../host/index.ts";
+
+/** What one kind of port shows and asks for; and what a member shows when it dials others. */
+export interface TlsSide {
+  /** Undefined: https URLs cannot be listened on, unless `isAuto`. */
+  readonly files: TlsOptions | undefined;
+  /** The peer side alone: with the client certificate, if one was given apart. */
+  readonly dialling: TlsOptions | undefined;
+  /** Makes a certificate under `<data>/fixtures` when `files` is missing (TL-05). */
+  readonly isAuto: boolean;
+}
 
 export interface ServerConfig {
   readonly name: string;
@@ -14,14 +24,24 @@ export interface ServerConfig {
   readonly listenMetricsUrls: readonly string[];
   /** Undefined: what is listened on, with the real ports. */
   readonly advertiseClientUrls: readonly string[] | undefined;
-  /** initial-cluster's URLs for this name; with the token they fix the ids. */
-  readonly peerUrls: readonly string[];
-  readonly clusterToken: string;
 
-  /** Undefined: https URLs cannot be listened on. */
-  readonly clientTls: TlsOptions | undefined;
-  /** Makes a certificate under `<data>/fixtures/client` when `clientTls` is missing (TL-05). */
-  readonly clientAutoTls: boolean;
+  readonly listenPeerUrls: readonly string[];
+  readonly advertisePeerUrls: readonly string[];
+  /** Of a member that has no log yet: who the others are, by name. */
+  readonly initialCluster: readonly Founder[];
+  readonly initialClusterState: "new" | "existing";
+  readonly clusterToken: string;
+  readonly strictReconfigCheck: boolean;
+  readonly preVote: boolean;
+  readonly learnersMax: number;
+  /** Keeps the data and drops all other members. */
+  readonly forceNewCluster: boolean;
+  readonly electionTickAdvance: boolean;
+  readonly peerReadTimeoutMs: number;
+  readonly peerWriteTimeoutMs: number;
+
+  readonly clientTls: TlsSide;
+  readonly peerTls: TlsSide;
   readonly selfSignedValidityYears: number;
 
   /** 0 = the default, negative = none. */
@@ -36,6 +56,7 @@ export interface ServerConfig {
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
   readonly snapshotCount: number;
+  readonly snapshotCatchUpEntries: number;
   readonly walsMax: number;
   readonly retention: Retention;
   readonly compactionBatchLimit: number;

@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Logger } from "../seam/index.ts";
 import { isValue, type Settings } from "./command-line.ts";
 import { ConfigError } from "./config-error.ts";
@@ -37,12 +35,14 @@ const SILENT: Logger = {
  * the caller's: no signal is handled, nothing ends it, neither environment nor files are read.
  */
 export async function startEmbedded(options: StartMemberOptions): Promise<RunningMember> {
-  const isFounded = (directory: string): boolean => existsSync(join(directory, "member", "format"));
-  const { config, warnings } = resolveConfig(settingsOf(options), isFounded);
+  const settings = settingsOf(options);
+  const { config, warnings } = resolveConfig(settings);
   const logger = options.logger ?? SILENT;
   for (const warning of warnings) logger.warn(warning);
   const advertiseClientUrls = options.advertiseClientUrls;
-  return startMember({ ...config, advertiseClientUrls }, logger);
+  // A member by itself needs no port for others; flags may ask for one.
+  const listenPeerUrls = settings.has("listen-peer-urls") ? config.listenPeerUrls : [];
+  return startMember({ ...config, advertiseClientUrls, listenPeerUrls }, logger);
 }
 
 function settingsOf(options: StartMemberOptions): Settings {

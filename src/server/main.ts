@@ -3,8 +3,7 @@
  * one line on stderr (of the log, if that goes there) and exit code 1; a command line that cannot
  * be read shows the usage and ends with 2.
  */
-import { existsSync, readFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeSync } from "node:fs";
 import { failureOf, type HostLogger, openLog } from "../host/index.ts";
 import type { Logger } from "../seam/index.ts";
 import { readCommandLine, readEnvironment, type Settings } from "./command-line.ts";
@@ -41,9 +40,7 @@ function plan(parts: readonly string[]): Plan | undefined {
   const early: string[] = [];
   const warn = (message: string, key: string): void => void early.push(`${message}: ${key}`);
   const given = allSettings(settings, warn);
-  const isFounded = (dataDirectory: string): boolean =>
-    existsSync(join(dataDirectory, "member", "format"));
-  const { config, warnings } = resolveConfig(given, isFounded);
+  const { config, warnings } = resolveConfig(given);
   return { config, warnings: [...early, ...warnings] };
 }
 

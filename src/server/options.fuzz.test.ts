@@ -49,7 +49,7 @@ test("options fuzz: any command line and environment → a configuration or a re
         const flag = FLAG_BY_NAME.get(name);
         assert.ok(flag !== undefined && isValue(flag, text));
       }
-      const { config } = resolveConfig(settings, () => prng.chance(0.5));
+      const { config } = resolveConfig(settings);
       assert.ok(config.electionTimeoutMs >= 5 * config.heartbeatMs);
       accepted += 1;
     } catch (error) {
@@ -77,7 +77,7 @@ test("options fuzz: any configuration file → settings or a refusal with its pl
     }
     try {
       const settings = readConfigFile("f", text, () => undefined);
-      resolveConfig(settings, () => true);
+      resolveConfig(settings);
     } catch (error) {
       if (!isRefusal(error)) throw new Error(`on ${JSON.stringify(text)}`, { cause: error });
     }

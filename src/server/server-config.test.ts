@@ -6,13 +6,13 @@ import { ConfigError, UsageError } from "./config-error.ts";
 import { FLAGS } from "./flag-table.ts";
 import { resolveConfig } from "./server-config.ts";
 
-function resolve(flags: Record<string, string>, isFounded = false): ServerConfig {
-  return resolveConfig(new Map(Object.entries(flags)), () => isFounded).config;
+function resolve(flags: Record<string, string>): ServerConfig {
+  return resolveConfig(new Map(Object.entries(flags))).config;
 }
 
-function refusal(flags: Record<string, string>, isFounded = false): string {
+function refusal(flags: Record<string, string>): string {
   try {
-    resolve(flags, isFounded);
+    resolve(flags);
   } catch (error) {
     assert.ok(error instanceof ConfigError || error instanceof UsageError, String(error));
     return error.message;
@@ -26,7 +26,9 @@ test("config: no option at all → etcd's defaults", () => {
   assert.equal(config.dataDirectory, "default.etcd");
   assert.deepEqual(config.listenClientUrls, ["http://localhost:2379"]);
   assert.deepEqual(config.advertiseClientUrls, ["http://localhost:2379"]);
-  assert.deepEqual(config.peerUrls, ["http://localhost:2380"]);
+  assert.deepEqual(config.initialCluster, [
+    { name: "default", peerUrls: ["http://localhost:2380"] },
+  ]);
   assert.equal(config.clusterToken, "etcd-cluster");
   assert.equal(config.minorVersion, 7);
   assert.equal(config.requestBytesMax, 1_572_864);
@@ -38,35 +40,84 @@ test("config: no option at all → etcd's defaults", () => {
   assert.deepEqual([config.heartbeatMs, config.electionTimeoutMs], [100, 1000]);
   assert.deepEqual(config.retention, { mode: "off" });
   assert.equal(config.watchProgressIntervalMs, 600_000);
-  assert.equal(config.clientTls, undefined);
+  assert.equal(config.clientTls.files, undefined);
   assert.deepEqual(config.logOutputs, ["default"]);
 });
 
 test("config: the name makes the data directory and the cluster", () => {
   const config = resolve({ name: "m1", "initial-advertise-peer-urls": "http://10.0.0.1:2380" });
   assert.equal(config.dataDirectory, "m1.etcd");
-  assert.deepEqual(config.peerUrls, ["http://10.0.0.1:2380"]);
+  assert.deepEqual(config.initialCluster, [{ name: "m1", peerUrls: ["http://10.0.0.1:2380"] }]);
 });
 
-test("config: a new cluster must name this member, alone, under the URLs that it advertises", () => {
-  const peers = { "initial-advertise-peer-urls": "http://a:1,http://b:1" };
+test("config: what is said of the cluster, typed, with etcd's defaults (section 12.1)", () => {
+  const config = resolve({});
+  assert.deepEqual(config.listenPeerUrls, ["http://localhost:2380"]);
+  assert.deepEqual(config.advertisePeerUrls, ["http://localhost:2380"]);
+  assert.equal(config.initialClusterState, "new");
   assert.deepEqual(
-    resolve({ ...peers, "initial-cluster": "default=http://b:1,default=http://a:1" }).peerUrls,
-    ["http://b:1", "http://a:1"],
+    [config.preVote, config.strictReconfigCheck, config.forceNewCluster],
+    [true, true, false],
+  );
+  assert.deepEqual([config.learnersMax, config.snapshotCatchUpEntries], [1, 5000]);
+  assert.deepEqual([config.peerReadTimeoutMs, config.peerWriteTimeoutMs], [5000, 5000]);
+  assert.equal(config.electionTickAdvance, true);
+  const other = resolve({
+    "initial-cluster": "b=http://b:1,a=http://a:2,a=http://a:1",
+    "initial-cluster-state": "existing",
+    "pre-vote": "false",
+    "strict-reconfig-check": "false",
+    "max-learners": "3",
+    "force-new-cluster": "true",
+    "initial-election-tick-advance": "false",
+    "raft-read-timeout": "2s",
+  });
+  assert.deepEqual(other.initialCluster, [
+    { name: "a", peerUrls: ["http://a:1", "http://a:2"] },
+    { name: "b", peerUrls: ["http://b:1"] },
+  ]);
+  assert.deepEqual(
+    [other.preVote, other.strictReconfigCheck, other.forceNewCluster, other.electionTickAdvance],
+    [false, false, true, false],
+  );
+  assert.deepEqual([other.learnersMax, other.peerReadTimeoutMs], [3, 2000]);
+  assert.match(refusal({ "initial-cluster-state": "old" }), /unexpected clusterState "old"/);
+  assert.match(refusal({ "raft-read-timeout": "0s" }), /--raft-read-timeout must be >0/);
+});
+
+test("config: peer TLS has its own files, its own pair for calls, and one kind of names (TL-04, TL-06)", () => {
+  const https = { "listen-peer-urls": "https://127.0.0.1:1" };
+  const pair = { "peer-cert-file": "c", "peer-key-file": "k" };
+  assert.match(refusal(https), /--peer-cert-file, --peer-key-file\) must be provided for peer url/);
+  assert.match(
+    refusal({ "peer-cert-file": "c" }),
+    /--peer-cert-file and --peer-key-file must both/,
   );
   assert.match(
-    refusal({ "initial-cluster": "x=http://a:1" }),
-    /couldn't find local name "default"/,
+    refusal({ ...https, ...pair, "peer-client-cert-file": "x" }),
+    /--peer-client-cert-file and --peer-client-key-file must both be present/,
   );
   assert.match(
-    refusal({ "initial-cluster": "default=http://localhost:2380,b=http://b:1" }),
-    /more than one member are not available/,
+    refusal({ ...https, ...pair, "peer-cert-allowed-cn": "a", "peer-cert-allowed-hostname": "b" }),
+    /mutually exclusive/,
   );
-  assert.match(refusal({ ...peers, "initial-cluster": "default=http://a:1" }), /but missing from/);
-  assert.match(refusal({ "initial-cluster-state": "existing" }), /more than one member/);
-  assert.match(refusal({ "initial-cluster": "http://a:1" }), /not of the form name=url/);
-  const elsewhere = { "initial-cluster": "x=http://a:1", "initial-cluster-state": "existing" };
-  assert.equal(refusal(elsewhere, true), "", "a founded member is not a new cluster");
+  const { peerTls } = resolve({
+    ...https,
+    ...pair,
+    "peer-trusted-ca-file": "ca",
+    "peer-client-cert-auth": "true",
+    "peer-client-cert-file": "cc",
+    "peer-client-key-file": "ck",
+    "peer-cert-allowed-cn": "a,b",
+    "peer-crl-file": "crl",
+  });
+  assert.deepEqual(
+    [peerTls.files?.certFile, peerTls.dialling?.certFile, peerTls.dialling?.keyFile],
+    ["c", "cc", "ck"],
+  );
+  assert.deepEqual(peerTls.files?.allowedCommonNames, ["a", "b"]);
+  assert.deepEqual([peerTls.files?.trustedCaFile, peerTls.files?.crlFile], ["ca", "crl"]);
+  assert.equal(resolve({ ...https, "peer-auto-tls": "true" }).peerTls.isAuto, true);
 });
 
 test("config: times and URLs are checked as etcd does", () => {
@@ -100,8 +151,8 @@ test("config: https without a certificate is refused, half of one too (TL-06)", 
   assert.match(refusal(https), /TLS key\/cert .* must be provided for client url https:/);
   assert.match(refusal({ ...https, "cert-file": "c" }), /must both be present/);
   const config = resolve({ ...https, "cert-file": "c", "key-file": "k", "cipher-suites": "A,B" });
-  assert.deepEqual(config.clientTls?.cipherSuites, ["A", "B"]);
-  assert.equal(resolve({ ...https, "auto-tls": "true" }).clientAutoTls, true);
+  assert.deepEqual(config.clientTls.files?.cipherSuites, ["A", "B"]);
+  assert.equal(resolve({ ...https, "auto-tls": "true" }).clientTls.isAuto, true);
   assert.match(
     refusal({ ...https, "auto-tls": "true", "trusted-ca-file": "x" }),
     /--auto-tls cannot/,
@@ -111,7 +162,6 @@ test("config: https without a certificate is refused, half of one too (TL-06)", 
       ["cert-file", "c"],
       ["key-file", "k"],
     ]),
-    () => false,
   );
   assert.match(mixed.warnings.join(), /the scheme of http:\/\/localhost:2379 is http/);
 });
@@ -137,14 +187,14 @@ test("config: a flag of etcd that is not here yet is refused by name, unless it 
       [flag.name, flag.fallback],
       ["compat", `3.${flag.untilMinor ?? 7}`],
     ]);
-    resolveConfig(settings, () => false);
+    resolveConfig(settings);
     const other = { bool: "true", duration: "7h", int: "77", uint: "77" } as Record<string, string>;
     let value = other[flag.kind] ?? "something";
     if (value === "true" && flag.fallback === "true") value = "false";
     if ((flag.off ?? []).includes(value)) continue;
     settings.set(flag.name, value);
     assert.throws(
-      () => resolveConfig(settings, () => false),
+      () => resolveConfig(settings),
       new RegExp(`flag --${flag.name} of etcd is not available`),
       flag.name,
     );
@@ -162,7 +212,7 @@ test("config: experimental names work up to 3.6, and say what replaced them", ()
     /both --experimental-watch-progress-notify-interval and --watch-progress-notify-interval/,
   );
   const gate = { "experimental-initial-corrupt-check": "true", compat: "3.5" };
-  const { warnings } = resolveConfig(new Map(Object.entries(gate)), () => false);
+  const { warnings } = resolveConfig(new Map(Object.entries(gate)));
   assert.match(warnings.join(), /use --feature-gates=InitialCorruptCheck=true/);
   assert.match(refusal({ compat: "3.8" }), /choose one of 3\.4, 3\.5, 3\.6, 3\.7/);
 });

@@ -1,5 +1,5 @@
 /** From texts to one checked, typed configuration. Messages follow etcd's where it has one. */
-import { LOG_LEVELS, parseListenUrl, type TlsOptions } from "../host/index.ts";
+import { LOG_LEVELS } from "../host/index.ts";
 import type { Retention } from "../member/index.ts";
 import type { LogLevel } from "../seam/index.ts";
 import type { Settings } from "./command-line.ts";
@@ -7,6 +7,9 @@ import type { ServerConfig } from "./config.ts";
 import { ConfigError, UsageError } from "./config-error.ts";
 import { FEATURE_GATES, FLAG_BY_NAME, type Flag, GATE_BY_EXPERIMENTAL } from "./flag-table.ts";
 import { readBool, readDurationMs, readInteger, readList } from "./flag-value.ts";
+import { readInitialCluster } from "./initial-cluster.ts";
+import { Options } from "./options.ts";
+import { checkTls, tlsOf } from "./tls-config.ts";
 import { MINOR_VERSION_DEFAULT, MINOR_VERSIONS } from "./versions.ts";
 
 export interface Resolved {
@@ -19,13 +22,10 @@ const ELECTION_MS_MAX = 50_000;
 const REQUEST_BYTES_WARNED = 10 * 1024 * 1024;
 
 /**
- * `isFounded` tells whether a data directory holds a member already: what describes a new cluster
- * does not matter then, as in etcd. Throws ConfigError or UsageError.
+ * What describes a new cluster is judged later, and only if there is no member in the data
+ * directory (founding.ts). Throws ConfigError or UsageError.
  */
-export function resolveConfig(
-  given: Settings,
-  isFounded: (dataDirectory: string) => boolean,
-): Resolved {
+export function resolveConfig(given: Settings): Resolved {
   const warnings: string[] = [];
   const minorVersion = minorVersionOf(given.get("compat"));
   const settings = new Options(accepted(given, minorVersion, warnings));
@@ -37,7 +37,7 @@ export function resolveConfig(
     dataDirectory,
     walDirectory: settings.given("wal-dir"),
     ...urls,
-    ...clusterOf(settings, name, isFounded(dataDirectory)),
+    ...clusterOf(settings, name),
     ...tlsOf(settings),
     ...limitsOf(settings, warnings),
     ...timesOf(settings),
@@ -119,177 +119,46 @@ function canonical(flag: Flag, text: string): string {
   return flag.kind === "duration" ? String(readDurationMs(text)) : text;
 }
 
-/** Typed access; kinds were checked when the values were read. */
-class Options {
-  readonly #settings: Settings;
-
-  constructor(settings: Settings) {
-    this.#settings = settings;
-  }
-
-  given(name: string): string | undefined {
-    const value = this.#settings.get(name);
-    return value === "" ? undefined : value;
-  }
-
-  text(name: string): string {
-    return this.#settings.get(name) ?? (FLAG_BY_NAME.get(name) as Flag).fallback;
-  }
-
-  flag(name: string): boolean {
-    return readBool(this.text(name)) === true;
-  }
-
-  integer(name: string): number {
-    return readInteger(this.text(name)) as number;
-  }
-
-  positive(name: string): number {
-    const value = this.integer(name);
-    if (value <= 0) throw new ConfigError(`--${name} must be >0 (set to ${value})`);
-    return value;
-  }
-
-  durationMs(name: string): number {
-    return readDurationMs(this.text(name)) as number;
-  }
-
-  list(name: string): string[] {
-    return readList(this.text(name));
-  }
-}
-
 function urlsOf(settings: Options) {
-  const listenClientUrls = listenUrls(settings, "listen-client-urls");
+  const listenClientUrls = settings.listenUrls("listen-client-urls");
   const isListenGiven = settings.given("listen-client-urls") !== undefined;
   if (isListenGiven && settings.given("advertise-client-urls") === undefined) {
     throw new ConfigError(
       "--advertise-client-urls is required when --listen-client-urls is set explicitly",
     );
   }
-  listenUrls(settings, "listen-peer-urls");
   return {
     listenClientUrls,
-    listenClientHttpUrls: listenUrls(settings, "listen-client-http-urls"),
-    listenMetricsUrls: listenUrls(settings, "listen-metrics-urls"),
-    advertiseClientUrls: hostUrls(settings, "advertise-client-urls"),
+    listenClientHttpUrls: settings.listenUrls("listen-client-http-urls"),
+    listenMetricsUrls: settings.listenUrls("listen-metrics-urls"),
+    advertiseClientUrls: settings.hostUrls("advertise-client-urls"),
   };
 }
 
-function listenUrls(settings: Options, name: string): string[] {
-  const urls = settings.list(name);
-  for (const url of urls) {
-    const address = parsed(name, url);
-    if (address.kind !== "tcp" || address.host === "localhost") continue;
-    if (!/^[0-9.]*$/.test(address.host) && !address.host.includes(":")) {
-      throw new ConfigError(
-        `--${name}: expected IP in URL for binding (${url}); use an address, localhost or a unix socket`,
-      );
-    }
-  }
-  return urls;
-}
-
-function hostUrls(settings: Options, name: string): string[] {
-  const urls = settings.list(name);
-  for (const url of urls) {
-    const address = parsed(name, url);
-    if (address.kind === "tcp" && address.host === "") {
-      throw new ConfigError(`--${name} "${url}" must name a host that others can reach`);
-    }
-  }
-  return urls;
-}
-
-function parsed(name: string, url: string): ReturnType<typeof parseListenUrl> {
-  try {
-    return parseListenUrl(url);
-  } catch (error) {
-    throw new ConfigError(`--${name}: ${(error as Error).message}`);
-  }
-}
-
-function clusterOf(settings: Options, name: string, isFounded: boolean) {
-  const clusterToken = settings.text("initial-cluster-token");
-  const advertised = hostUrls(settings, "initial-advertise-peer-urls");
+function clusterOf(settings: Options, name: string) {
   const state = settings.text("initial-cluster-state") || "new";
   if (state !== "new" && state !== "existing") {
-    throw new ConfigError(`--initial-cluster-state: unexpected "${state}" (new, existing)`);
+    throw new ConfigError(
+      `--initial-cluster-state: unexpected clusterState "${state}" (new, existing)`,
+    );
   }
+  const advertisePeerUrls = settings.hostUrls("initial-advertise-peer-urls");
   const text = settings.given("initial-cluster");
-  // Without it a new member is a cluster by itself, under the URLs that it advertises.
-  const cluster = text === undefined ? new Map([[name, advertised]]) : initialCluster(text);
-  const peerUrls = cluster.get(name) ?? [];
-  if (isFounded) return { peerUrls, clusterToken };
-  if (peerUrls.length === 0) {
-    throw new ConfigError(
-      `couldn't find local name "${name}" in the initial cluster configuration (--initial-cluster)`,
-    );
-  }
-  if (cluster.size > 1 || state === "existing") {
-    throw new ConfigError(
-      "clusters of more than one member are not available in this version of Holdfast " +
-        "(--initial-cluster must name this member alone, --initial-cluster-state must be new)",
-    );
-  }
-  if (peerUrls.toSorted().join() !== advertised.toSorted().join()) {
-    throw new ConfigError(
-      `--initial-cluster has ${peerUrls.map((url) => `${name}=${url}`).join(",")} but missing from ` +
-        `--initial-advertise-peer-urls=${advertised.join(",")}`,
-    );
-  }
-  return { peerUrls, clusterToken };
-}
-
-/** Peer URLs by name. */
-function initialCluster(text: string): Map<string, string[]> {
-  const cluster = new Map<string, string[]>();
-  for (const part of readList(text)) {
-    const equals = part.indexOf("=");
-    if (equals < 1) {
-      throw new ConfigError(`--initial-cluster: "${part}" is not of the form name=url`);
-    }
-    const url = part.slice(equals + 1);
-    parsed("initial-cluster", url);
-    const name = part.slice(0, equals);
-    cluster.set(name, [...(cluster.get(name) ?? []), url]);
-  }
-  return cluster;
-}
-
-function tlsOf(settings: Options) {
-  const certFile = settings.text("cert-file");
-  const keyFile = settings.text("key-file");
-  if ((certFile === "") !== (keyFile === "")) {
-    throw new ConfigError("--cert-file and --key-file must both be present, or neither");
-  }
-  const clientTls: TlsOptions = {
-    certFile,
-    keyFile,
-    trustedCaFile: settings.text("trusted-ca-file"),
-    clientCertAuth: settings.flag("client-cert-auth"),
-    crlFile: settings.text("client-crl-file"),
-    allowedHostnames: settings.list("client-cert-allowed-hostname"),
-    cipherSuites: settings.list("cipher-suites"),
-    minVersion: settings.text("tls-min-version"),
-    maxVersion: settings.text("tls-max-version"),
-  };
-  const clientAutoTls = settings.flag("auto-tls");
-  if (clientAutoTls && certFile === "" && needsClientCertificate(clientTls)) {
-    throw new ConfigError(
-      "--auto-tls cannot judge certificates of clients: give --cert-file and --key-file, or drop " +
-        "--trusted-ca-file, --client-cert-auth and --client-crl-file",
-    );
-  }
   return {
-    clientTls: certFile === "" ? undefined : clientTls,
-    clientAutoTls,
-    selfSignedValidityYears: settings.positive("self-signed-cert-validity"),
+    listenPeerUrls: settings.listenUrls("listen-peer-urls"),
+    advertisePeerUrls,
+    // Without it a new member is a cluster by itself, under the URLs that it advertises.
+    initialCluster:
+      text === undefined ? [{ name, peerUrls: advertisePeerUrls }] : readInitialCluster(text),
+    initialClusterState: state as "new" | "existing",
+    clusterToken: settings.text("initial-cluster-token"),
+    strictReconfigCheck: settings.flag("strict-reconfig-check"),
+    preVote: settings.flag("pre-vote"),
+    learnersMax: settings.integer("max-learners"),
+    forceNewCluster: settings.flag("force-new-cluster"),
+    electionTickAdvance: settings.flag("initial-election-tick-advance"),
+    snapshotCatchUpEntries: settings.positive("snapshot-catchup-entries"),
   };
-}
-
-function needsClientCertificate({ trustedCaFile, clientCertAuth, crlFile }: TlsOptions): boolean {
-  return trustedCaFile !== "" || crlFile !== "" || clientCertAuth === true;
 }
 
 function limitsOf(settings: Options, warnings: string[]) {
@@ -331,19 +200,15 @@ function timesOf(settings: Options) {
   return {
     heartbeatMs,
     electionTimeoutMs,
-    keepaliveMinTimeMs: notNegative(settings, "grpc-keepalive-min-time"),
-    keepaliveIntervalMs: notNegative(settings, "grpc-keepalive-interval"),
-    keepaliveTimeoutMs: notNegative(settings, "grpc-keepalive-timeout"),
+    keepaliveMinTimeMs: settings.notNegativeMs("grpc-keepalive-min-time"),
+    keepaliveIntervalMs: settings.notNegativeMs("grpc-keepalive-interval"),
+    keepaliveTimeoutMs: settings.notNegativeMs("grpc-keepalive-timeout"),
     compactionBatchLimit: settings.positive("compaction-batch-limit"),
-    compactionSleepMs: notNegative(settings, "compaction-sleep-interval"),
-    watchProgressIntervalMs: notNegative(settings, "watch-progress-notify-interval"),
+    compactionSleepMs: settings.notNegativeMs("compaction-sleep-interval"),
+    watchProgressIntervalMs: settings.notNegativeMs("watch-progress-notify-interval"),
+    peerReadTimeoutMs: settings.positiveMs("raft-read-timeout"),
+    peerWriteTimeoutMs: settings.positiveMs("raft-write-timeout"),
   };
-}
-
-function notNegative(settings: Options, name: string): number {
-  const value = settings.durationMs(name);
-  if (value < 0) throw new ConfigError(`--${name} must not be negative`);
-  return value;
 }
 
 function retentionOf(settings: Options): Retention {
@@ -405,22 +270,5 @@ function checkGates(text: string): void {
         `--feature-gates: invalid value of ${name}=${value}, use true or false`,
       );
     }
-  }
-}
-
-function checkTls(config: ServerConfig, warnings: string[]): void {
-  const { clientTls, listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = config;
-  for (const url of [...listenClientUrls, ...listenClientHttpUrls, ...listenMetricsUrls]) {
-    const isSecure = /^(https|unixs):/.test(url);
-    if (isSecure && clientTls === undefined && !config.clientAutoTls) {
-      throw new ConfigError(
-        `TLS key/cert (--cert-file, --key-file) must be provided for client url ${url} with HTTPS ` +
-          "scheme, or --auto-tls",
-      );
-    }
-    if (isSecure || clientTls === undefined) continue;
-    warnings.push(
-      `the scheme of ${url} is http: certificate and client-cert-auth do not apply to it`,
-    );
   }
 }

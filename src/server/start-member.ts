@@ -9,29 +9,24 @@ import { openGateway } from "../gateway/index.ts";
 import { GrpcServer } from "../grpc/index.ts";
 import { HTTP2_LIMITS_DEFAULT } from "../http2/index.ts";
 import {
-  ConnectionGate,
-  connectionsMaxOf,
-  descriptorLimit,
   type DirectoryLock,
-  failureOf,
-  HostError,
   hostDisk,
-  keepSelfSigned,
-  listen,
-  type ListenOptions,
   lockDirectory,
   systemClock,
   systemDigests,
   systemEntropy,
   systemTimers,
-  TlsMaterial,
   withoutSync,
 } from "../host/index.ts";
 import { openMember, type SoloMember } from "../member/index.ts";
 import { openRpc, type Rpc } from "../rpc/index.ts";
-import type { Listener, Logger } from "../seam/index.ts";
+import type { Logger } from "../seam/index.ts";
+import { advertised, bindClientPorts, type ClientPorts } from "./client-ports.ts";
+import { ConfigError } from "./config-error.ts";
 import type { ServerConfig } from "./config.ts";
-import { FrontDoor } from "./front-door.ts";
+import { makeDataDirectory } from "./data-path.ts";
+import { checkInitialCluster, isFounded } from "./founding.ts";
+import type { FrontDoor } from "./front-door.ts";
 import {
   connectionMetrics,
   debugVariables,
@@ -40,13 +35,11 @@ import {
   tlsMetrics,
   transportMetrics,
 } from "./host-metrics.ts";
+import { systemResolve } from "./same-urls.ts";
 import { clusterVersionOf, HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
 
 /** Calls under way get this long at a stop (FR-13); the whole stop stays under 5 s. */
 const DRAIN_MS = 3_000;
-
-/** What was written last gets this long to leave before connections are cut. */
-const LAST_BYTES_MS = 500;
 
 export interface RunningMember {
   /** What is listened on, with real ports. */
@@ -76,10 +69,12 @@ async function start(
   logger: Logger,
   undo: (() => Promise<void>)[],
 ): Promise<RunningMember> {
+  if (!isFounded(config.dataDirectory)) await checkInitialCluster(config, systemResolve);
+  refuseSeveral(config);
   await makeDataDirectory(config.dataDirectory);
   const lock: DirectoryLock = await lockDirectory(config.dataDirectory);
   undo.push(() => lock.release());
-  const ports = await bindPorts(config, logger);
+  const ports = await bindClientPorts(config, logger);
   undo.push(() => ports.close());
 
   const failure = Promise.withResolvers<Error>();
@@ -106,64 +101,12 @@ async function start(
   };
 }
 
-/** What is bound, with the doors behind which it waits for the member. */
-interface Ports {
-  readonly door: FrontDoor;
-  readonly metricsDoor: FrontDoor;
-  readonly gate: ConnectionGate;
-  readonly clientUrls: readonly string[];
-  readonly metricsUrls: readonly string[];
-  readonly tls: TlsMaterial | undefined;
-  stopAccepting(): Promise<void>;
-  /** Ends connections too. */
-  close(): Promise<void>;
-}
-
-async function bindPorts(config: ServerConfig, logger: Logger): Promise<Ports> {
-  const gate = new ConnectionGate(connectionsMaxOf(descriptorLimit()), logger);
-  const tls = await clientTls(config, logger);
-  const door = new FrontDoor();
-  const metricsDoor = new FrontDoor();
-  const { listenClientUrls, listenClientHttpUrls, listenMetricsUrls, reusePort } = config;
-  const listeners: Listener[] = [];
-  const bind = async (
-    urls: readonly string[],
-    doors: Pick<ListenOptions, "onConnection" | "http">,
-  ): Promise<string[]> => {
-    const bound = await listen({ urls, gate, logger, reusePort, ...(tls && { tls }), ...doors });
-    listeners.push(...bound);
-    return bound.map((listener) => listener.url);
-  };
-  const stopAccepting = async (): Promise<void> => {
-    await Promise.all(listeners.splice(0).map((listener) => listener.close()));
-  };
-  const close = async (): Promise<void> => {
-    await stopAccepting();
-    await gate.emptied(LAST_BYTES_MS);
-    gate.destroyAll();
-  };
-  try {
-    const { onConnection, http } = door;
-    const hasOwnHttp = listenClientHttpUrls.length > 0;
-    const clientUrls = await bind(
-      listenClientUrls,
-      hasOwnHttp ? { onConnection } : { onConnection, http },
-    );
-    await bind(listenClientHttpUrls, { http });
-    const metricsUrls = await bind(listenMetricsUrls, { http: metricsDoor.http });
-    return { door, metricsDoor, gate, clientUrls, metricsUrls, tls, stopAccepting, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
 /** Opens the doors: from here on clients are answered. */
 function serve(
   config: ServerConfig,
   logger: Logger,
   member: SoloMember,
-  { door, metricsDoor, gate, tls }: Ports,
+  { door, metricsDoor, gate, tls }: ClientPorts,
 ): { rpc: Rpc; grpc: GrpcServer } {
   const { minorVersion, txnOpsMax, requestBytesMax } = config;
   const serverVersion = serverVersionOf(minorVersion);
@@ -207,28 +150,6 @@ function announce(clientUrls: readonly string[], logger: Logger): void {
   }
 }
 
-async function makeDataDirectory(path: string): Promise<void> {
-  try {
-    await hostDisk.makeDirectory(path, 0o700);
-  } catch (error) {
-    const code = failureOf(error);
-    const advice = ADVICE[code];
-    const reason = advice === undefined ? code : `${code}; ${advice}`;
-    throw new HostError(`data directory ${path} cannot be made: ${reason}`, error);
-  }
-}
-
-/** By the code of the system's refusal. */
-const ADVICE: Readonly<Record<string, string>> = {
-  EACCES: "give this user the right to write in the directory above, or choose another --data-dir",
-  EPERM: "give this user the right to write in the directory above, or choose another --data-dir",
-  EROFS: "the file system is mounted read-only: mount it for writing, or choose another --data-dir",
-  ENOENT: "the directory above is missing or takes no directories: choose another --data-dir",
-  ENOTDIR: "a file stands where a directory above should: choose another --data-dir",
-  EEXIST: "a file has that name: move it away, or choose another --data-dir",
-  ENOSPC: "make room on the disk, or choose another --data-dir",
-};
-
 /** Settles when every call has ended, or when they had their time. */
 function drained(grpc: GrpcServer): Promise<void> {
   return new Promise((resolve) => {
@@ -240,15 +161,13 @@ function drained(grpc: GrpcServer): Promise<void> {
   });
 }
 
-async function clientTls(config: ServerConfig, logger: Logger): Promise<TlsMaterial | undefined> {
-  if (config.clientTls !== undefined) return TlsMaterial.load(config.clientTls, logger);
-  if (!config.clientAutoTls) return undefined;
-  const files = await keepSelfSigned(`${config.dataDirectory}/fixtures/client`, {
-    hosts: config.listenClientUrls.map((url) => new URL(url).hostname),
-    validYears: config.selfSignedValidityYears,
-    now: new Date(systemClock.wallMs()),
-  });
-  return TlsMaterial.load({ certFile: files.certFile, keyFile: files.keyFile }, logger);
+function refuseSeveral({ dataDirectory, initialCluster, initialClusterState }: ServerConfig): void {
+  if (isFounded(dataDirectory)) return;
+  if (initialCluster.length === 1 && initialClusterState === "new") return;
+  throw new ConfigError(
+    "clusters of more than one member are not available in this version of Holdfast " +
+      "(--initial-cluster must name this member alone, --initial-cluster-state must be new)",
+  );
 }
 
 function open(
@@ -261,7 +180,7 @@ function open(
     dataDirectory: config.dataDirectory,
     walDirectory: config.walDirectory,
     name: config.name,
-    peerUrls: config.peerUrls,
+    peerUrls: config.initialCluster.find(({ name }) => name === config.name)?.peerUrls ?? [],
     clientUrls: advertised(config.advertiseClientUrls, clientUrls),
     clusterToken: config.clusterToken,
     clusterVersion: clusterVersionOf(config.minorVersion),
@@ -286,22 +205,6 @@ function open(
     logger: logger.child("member"),
     openBackend: (directory) => openLmdbBackend({ directory }),
     onFatal,
-  });
-}
-
-/** What clients are told: with the real port where port 0 asked for any. */
-export function advertised(
-  urls: readonly string[] | undefined,
-  bound: readonly string[],
-): readonly string[] {
-  if (urls === undefined) return bound;
-  return urls.map((url, position) => {
-    const isHttp = /^https?:/.test(url);
-    const like = [bound[position] ?? "", ...bound].find(
-      (other) => other.split(":")[0] === url.split(":")[0],
-    );
-    const port = /:(\d+)\/?$/.exec(like ?? "")?.[1];
-    return isHttp && port !== undefined ? url.replace(/:0(\/?)$/, `:${port}$1`) : url;
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { advertised } from "./start-member.ts";
+import { advertised } from "./client-ports.ts";
 
 test("advertised URLs: not given, or with port 0 → the ports that are listened on", () => {
   const bound = ["http://127.0.0.1:41001", "https://127.0.0.1:41002", "http://127.0.0.1:41003"];
