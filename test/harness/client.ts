@@ -160,6 +160,9 @@ export class TestClient {
       "grpc.max_send_message_length": RECEIVE_BYTES_MAX,
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
+      // A server that was started again is found soon.
+      "grpc.initial_reconnect_backoff_ms": 50,
+      "grpc.max_reconnect_backoff_ms": 250,
     });
   }
 
