@@ -154,6 +154,10 @@ class Hostile {
     if (prng.chance(0.5)) {
       return { kind: "clusterVersionSet", version: prng.pick(["3.7.0", "", "3.7", "x.y.z"]) };
     }
+    if (prng.chance(0.3)) {
+      const version = prng.pick(["3.6.0", "", "3.6"]);
+      return { kind: "downgradeInfoSet", enabled: prng.chance(0.5), version };
+    }
     const attributes = { name: `m${prng.below(3)}`, clientUrls: ["http://a:1"] };
     return { kind: "memberAttributesSet", memberId: prng.pick([1n, 2n]), attributes };
   }

@@ -282,6 +282,24 @@ test("apply: the cluster version is kept, one that is none is refused", async ()
   assert.equal(after.backend.get("cluster", Buffer.from("clusterVersion"))?.toString(), "3.7.0");
 });
 
+test("apply: a downgrade's target is kept until it is taken back, one that is none is refused (MA-09)", async () => {
+  const fixture = await openFixture();
+  const set = (enabled: boolean, version: string) =>
+    ({ kind: "downgradeInfoSet", enabled, version }) as const;
+  assert.deepEqual(fixture.machine.downgrade, { enabled: false, targetVersion: "" });
+  fixture.done("downgradeInfoSet", set(true, "3.6.0"));
+  assert.equal(fixture.refused(set(true, "3.6")), "WrongDowngradeVersionFormat");
+  const after = await fixture.reopen();
+  assert.deepEqual(after.machine.downgrade, { enabled: true, targetVersion: "3.6.0" });
+  assert.equal(
+    after.backend.get("cluster", Buffer.from("downgrade"))?.toString(),
+    '{"target-version":"3.6.0","enabled":true}',
+  );
+  after.done("downgradeInfoSet", set(false, ""));
+  const last = await after.reopen();
+  assert.deepEqual(last.machine.downgrade, { enabled: false, targetVersion: "" });
+});
+
 test("apply: attributes go to the member that has them; a member unknown here is refused", async () => {
   const fixture = await openFixture();
   const id = 0xffff_ffff_ffff_fff0n;

@@ -31,7 +31,7 @@ import { costOfTxn } from "./cost.ts";
 import { MemberTable } from "./member-table.ts";
 import { executeRange, hasKnownSort } from "./range.ts";
 import { decide, executeDelete, executePut, TxnRun } from "./txn.ts";
-import type { ApplyOutcome, Machine, MemberRecord } from "./types.ts";
+import type { ApplyOutcome, DowngradeInfo, Machine, MemberRecord } from "./types.ts";
 
 /** The answer to an entry that was applied before (AP-01); nobody waits for it. */
 export const ALREADY_APPLIED = new EtcdError(
@@ -41,6 +41,8 @@ export const ALREADY_APPLIED = new EtcdError(
 );
 
 const CLUSTER_VERSION = Buffer.from("clusterVersion");
+const DOWNGRADE = Buffer.from("downgrade");
+const NO_DOWNGRADE: DowngradeInfo = { enabled: false, targetVersion: "" };
 const VERSION_PATTERN = /^\d{1,5}\.\d{1,5}\.\d{1,5}$/;
 
 export interface MachineParts {
@@ -64,6 +66,7 @@ class StateMachine implements Machine {
   readonly #members: MemberTable;
   readonly #keysOnlyWithLease: boolean;
   #clusterVersion: string | undefined;
+  #downgrade: DowngradeInfo;
   onChanges: (changes: RevisionChanges) => void = () => {};
 
   constructor(parts: MachineParts) {
@@ -74,6 +77,7 @@ class StateMachine implements Machine {
     this.#keysOnlyWithLease = parts.keysOnlyWithLease ?? false;
     this.#members = new MemberTable(parts.backend);
     this.#clusterVersion = parts.backend.get("cluster", CLUSTER_VERSION)?.toString();
+    this.#downgrade = decodeDowngrade(parts.backend.get("cluster", DOWNGRADE)?.toString() ?? "");
   }
 
   apply(index: number, term: number, request: RaftRequest, isWaited: boolean): ApplyOutcome {
@@ -89,6 +93,10 @@ class StateMachine implements Machine {
 
   get clusterVersion(): string | undefined {
     return this.#clusterVersion;
+  }
+
+  get downgrade(): DowngradeInfo {
+    return this.#downgrade;
   }
 
   members(): MemberRecord[] {
@@ -141,6 +149,8 @@ class StateMachine implements Machine {
         return this.#setClusterVersion(operation.version);
       case "memberAttributesSet":
         return this.#setAttributes(operation.memberId, operation.attributes);
+      case "downgradeInfoSet":
+        return this.#setDowngrade(operation.enabled, operation.version);
       default:
         return errors.NotCapable;
     }
@@ -251,6 +261,13 @@ class StateMachine implements Machine {
     return { kind: "clusterVersionSet" };
   }
 
+  #setDowngrade(enabled: boolean, version: string): ApplyOutcome {
+    if (enabled && !VERSION_PATTERN.test(version)) return errors.WrongDowngradeVersionFormat;
+    this.#downgrade = enabled ? { enabled, targetVersion: version } : NO_DOWNGRADE;
+    this.#backend.put("cluster", DOWNGRADE, Buffer.from(encodeDowngrade(this.#downgrade)));
+    return { kind: "downgradeInfoSet" };
+  }
+
   #setAttributes(id: bigint, attributes: MemberAttributes): ApplyOutcome {
     const member = this.#members.get(id);
     if (member === undefined) return errors.MemberNotFound;
@@ -258,4 +275,14 @@ class StateMachine implements Machine {
     this.#members.put({ ...member, name, clientUrls });
     return { kind: "memberAttributesSet" };
   }
+}
+
+/** The row as etcd writes it (surface 19). */
+function encodeDowngrade({ enabled, targetVersion }: DowngradeInfo): string {
+  return JSON.stringify({ "target-version": targetVersion, enabled });
+}
+
+function decodeDowngrade(text: string): DowngradeInfo {
+  const match = /^{"target-version":"([\d.]+)","enabled":true}$/.exec(text);
+  return match === null ? NO_DOWNGRADE : { enabled: true, targetVersion: match[1] as string };
 }

@@ -30,10 +30,18 @@ export type ApplyResponse =
   | { readonly kind: "leaseCheckpoint" }
   | { readonly kind: "alarm"; readonly alarms: AlarmMember[]; readonly revision: number }
   | { readonly kind: "clusterVersionSet" }
-  | { readonly kind: "memberAttributesSet" };
+  | { readonly kind: "memberAttributesSet" }
+  | { readonly kind: "downgradeInfoSet" };
 
 /** An EtcdError is a refusal: the entry had no effect, on every member alike. */
 export type ApplyOutcome = ApplyResponse | EtcdError;
+
+/** Whether the cluster is being taken to the minor version before (MA-09). */
+export interface DowngradeInfo {
+  readonly enabled: boolean;
+  /** "3.6.0"; empty when not enabled. */
+  readonly targetVersion: string;
+}
 
 /** A row of the table `members` (surface 15.5). */
 export interface MemberRecord {
@@ -58,6 +66,7 @@ export interface Machine {
   onChanges: (changes: RevisionChanges) => void;
   /** "3.7.0"; undefined until the cluster has decided. */
   readonly clusterVersion: string | undefined;
+  readonly downgrade: DowngradeInfo;
   /** Members by id, as the entries so far made them. */
   members(): MemberRecord[];
   /** The effects of a configuration change, for member/ to call while it applies one. */

@@ -6,6 +6,7 @@ import {
   type ApplyOutcome,
   type ApplyResponse,
   costOfOperation,
+  type DowngradeInfo,
   executeRange,
   executeReadTxn,
   type Machine,
@@ -189,6 +190,10 @@ export class SoloMember implements Member {
 
   get clusterVersion(): string | undefined {
     return this.#parts.machine.clusterVersion;
+  }
+
+  get downgrade(): DowngradeInfo {
+    return this.#parts.machine.downgrade;
   }
 
   status(): MemberStatus {

@@ -2,7 +2,7 @@
  * A member as the edges (rpc/, gateway/, peer/) see it: a small interface of callbacks, so that
  * connections may one day live on other threads (decision 2).
  */
-import type { ApplyResponse } from "../apply/index.ts";
+import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { Counter, Histogram } from "../base/index.ts";
 import type { EtcdError } from "../errors/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
@@ -80,6 +80,23 @@ export interface MemberMeasures {
   readonly proposalsFailed: number;
   readonly keys: number;
   readonly compactRevision: number;
+  /** What only a cluster has to tell; the driver fills it. Absent = one member by itself. */
+  readonly cluster?: ClusterMeasures;
+}
+
+export interface ClusterMeasures {
+  /** Times that another leader, or one again, was seen. */
+  readonly leaderChanges: number;
+  /** Heartbeats that went out late: the loop had been held up. */
+  readonly heartbeatSendFailures: number;
+  /** Read rounds that took longer than a heartbeat should, and those that were given up. */
+  readonly slowReadIndexes: number;
+  readonly readIndexesFailed: number;
+  readonly learnerPromotions: number;
+  /** Refusals by the id of their error: "MemberLearnerNotReady" -> count. */
+  readonly learnerPromotionFailures: ReadonlyMap<string, number>;
+  /** Snapshots of the leader being taken over now: 0 or 1. */
+  readonly snapshotsBeingApplied: number;
 }
 
 export interface Member {
@@ -92,6 +109,8 @@ export interface Member {
   readonly currentRevision: number;
   /** "3.7.0"; undefined until decided. */
   readonly clusterVersion: string | undefined;
+  /** As the machine has it (MA-09). */
+  readonly downgrade: DowngradeInfo;
   status(): MemberStatus;
   members(): readonly ClusterMember[];
   alarms(): readonly AlarmMember[];

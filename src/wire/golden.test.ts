@@ -93,7 +93,7 @@ test("proposal: an operation of a later version → unknown with its field, neve
   assert.equal(unknown.operation.kind, "compaction");
   const request = {
     header: { memberPrefix: 1, sequence: 2, username: "", authRevision: 0 },
-    operation: { kind: "unknown", tag: 1302 },
+    operation: { kind: "unknown", tag: 1303 },
   } as const;
   const written = marshal(encodeRaftRequest, request);
   assert.deepEqual(decodeRaftRequest(written), request);

@@ -9,7 +9,7 @@
  */
 import { ByteReader, type ByteWriter, MalformedError } from "../base/index.ts";
 import { encodeAlarmRequest, readAlarmRequest } from "./alarm.ts";
-import { fieldBig, fieldUint, fieldUtf8 } from "./fields.ts";
+import { fieldBig, fieldBool, fieldUint, fieldUtf8 } from "./fields.ts";
 import {
   emptyDeleteRangeRequest,
   emptyPutRequest,
@@ -58,6 +58,7 @@ const FIELD_OF = {
   leaseCheckpoint: 11,
   clusterVersionSet: 1300,
   memberAttributesSet: 1301,
+  downgradeInfoSet: 1302,
 } as const;
 
 /** The bytes of an entry's data; owned by the caller. */
@@ -124,6 +125,10 @@ function encodeOperation(writer: ByteWriter, operation: RaftOperation): void {
       return;
     case "memberAttributesSet":
       encodeMemberAttributesSet(writer, operation.memberId, operation.attributes);
+      return;
+    case "downgradeInfoSet":
+      fieldBool(writer, 8, operation.enabled); // 1 enabled
+      fieldUtf8(writer, 18, operation.version); // 2 ver
       return;
     case "unknown":
       return;
@@ -315,6 +320,14 @@ function readRareOperation(
       readMemberAttributesSet(reader, set);
       return set;
     }
+    case FIELD_OF.downgradeInfoSet: {
+      const set: RaftOperation & { kind: "downgradeInfoSet" } =
+        before.kind === "downgradeInfoSet"
+          ? before
+          : { kind: "downgradeInfoSet", enabled: false, version: "" };
+      readDowngradeInfoSet(reader, set);
+      return set;
+    }
     default:
       return before.kind === "unknown" ? { kind: "unknown", tag: field } : before;
   }
@@ -328,6 +341,18 @@ function readVersion(reader: ByteReader, before: string): string {
     else reader.skip(tag);
   }
   return version;
+}
+
+function readDowngradeInfoSet(
+  reader: ByteReader,
+  set: { enabled: boolean; version: string },
+): void {
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === 8) set.enabled = reader.bool();
+    else if (tag === 18) set.version = reader.utf8();
+    else reader.skip(tag);
+  }
 }
 
 function readMemberAttributesSet(

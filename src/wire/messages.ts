@@ -215,6 +215,7 @@ export type RaftOperation =
   | { kind: "alarm"; alarm: AlarmRequest }
   | { kind: "clusterVersionSet"; version: string }
   | { kind: "memberAttributesSet"; memberId: bigint; attributes: MemberAttributes }
+  | { kind: "downgradeInfoSet"; enabled: boolean; version: string }
   /** An operation that this version does not know; applied as a refusal, the same everywhere. */
   | { kind: "unknown"; tag: number };
 

@@ -701,6 +701,11 @@ function makeOperation(prng: Prng): wire.RaftOperation {
       memberId: make.bigUint(prng),
       attributes: { name: make.text(prng), clientUrls: make.list(prng, make.text) },
     }),
+    () => ({
+      kind: "downgradeInfoSet",
+      enabled: prng.chance(0.5),
+      version: make.text(prng),
+    }),
     // auth_enable, auth_status: messages without fields, so an empty one is the whole of it.
     () => ({ kind: "unknown", tag: prng.pick([1000, 1013]) }),
   ];
@@ -747,6 +752,10 @@ function operationFrom(m: InternalRaftRequest): wire.RaftOperation | null {
     };
     found.push({ kind: "memberAttributesSet", memberId: memberID, attributes });
   }
+  if (m.downgradeInfoSet) {
+    const { enabled, ver } = m.downgradeInfoSet;
+    found.push({ kind: "downgradeInfoSet", enabled, version: ver });
+  }
   return found.length > 1 ? null : (found[0] ?? { kind: "unknown", tag: 0 });
 }
 
@@ -761,7 +770,7 @@ const requestRow = row(InternalRaftRequestSchema, {
     operation: makeOperation(prng),
   }),
   // Operations that are not here yet.
-  omits: (fieldNumber) => fieldNumber >= 1000 && fieldNumber !== 1300 && fieldNumber !== 1301,
+  omits: (fieldNumber) => fieldNumber >= 1000 && (fieldNumber < 1300 || fieldNumber > 1302),
   encode: wire.encodeRaftRequest,
   decode: wire.decodeRaftRequest,
   // Which operation is unknown is for the decoder alone to say.
