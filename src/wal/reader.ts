@@ -21,6 +21,7 @@ import {
 } from "./record.ts";
 import { listSegments, type Segment, segmentHolding } from "./segment.ts";
 import { SegmentReader, type TornTail } from "./segment-reader.ts";
+import { TermRuns } from "./term-runs.ts";
 
 /** Entries handed out in one batch at most, and about how many bytes. */
 const BATCH_ENTRIES_MAX = 4096;
@@ -52,8 +53,8 @@ export class WalReader {
   /** The newest entry of the log so far, or the snapshot that it goes on after. */
   #newestIndex: number;
   #newestTerm = 0;
-  /** Term of the entry at `from`, where the log still holds it. */
-  #fromTerm: number | undefined;
+  /** Of the entries read that stand, those up to `from` included; undefined before the first. */
+  #terms: TermRuns | undefined;
   #isDone = false;
   #tail: WalTail | undefined;
 
@@ -73,16 +74,25 @@ export class WalReader {
     place: { disk: Disk; directory: string },
     segments: readonly Segment[],
     from: LogPoint,
+    termsFrom = from.index + 1,
   ) {
     this.disk = place.disk;
     this.directory = place.directory;
     this.#segments = segments;
     this.from = from;
-    this.#first = segmentHolding(segments, from.index + 1);
+    this.#first = Math.max(0, segmentHolding(segments, Math.min(termsFrom, from.index + 1)));
     // A segment is named for the index after the newest entry before it.
     this.#newestIndex = Math.max((segments[this.#first]?.firstIndex ?? 0) - 1, 0);
     this.lastIndex = from.index;
     this.lastTerm = from.term;
+  }
+
+  /**
+   * The terms of the log as it stands, from as far back as entries can be read on disk: its base is
+   * the point before the first of them. Whole once `batches` has ended; the caller's from then on.
+   */
+  get terms(): TermRuns {
+    return this.#terms ?? new TermRuns(this.from.index, this.from.term);
   }
 
   /** Known once `batches` has ended. */
@@ -138,11 +148,12 @@ export class WalReader {
       });
     }
     const { index, term } = this.from;
-    if (this.#fromTerm !== undefined && this.#fromTerm !== term) {
+    const logTerm = this.#terms?.term(index) ?? term;
+    if (logTerm !== term) {
       throw new WalCorrupt({
         path,
         offset: segment.offset,
-        found: `term ${this.#fromTerm} for the entry at index ${index}`,
+        found: `term ${logTerm} for the entry at index ${index}`,
         wanted: `term ${term}, which the store has applied`,
       });
     }
@@ -176,8 +187,9 @@ export class WalReader {
     if (index > this.#newestIndex + 1) {
       throw segment.fault(`entry ${index}`, `entry ${this.#newestIndex + 1} or one before it`);
     }
-    if (index === this.#newestIndex + 1 && term < this.#newestTerm) {
-      throw segment.fault(`term ${term} at index ${index}`, `term ${this.#newestTerm} or later`);
+    const termBefore = this.#terms?.term(index - 1) ?? this.#termFrom(index);
+    if (term < termBefore) {
+      throw segment.fault(`term ${term} at index ${index}`, `term ${termBefore} or later`);
     }
     this.#newestIndex = index;
     this.#newestTerm = term;
@@ -185,17 +197,35 @@ export class WalReader {
     if (index <= heldAfter && heldAfter > this.from.index) {
       throw segment.fault(`entry ${index} again`, `entry ${heldAfter + 1}: this one is committed`);
     }
-    if (index <= this.from.index) {
-      if (index === this.from.index) this.#fromTerm = term;
-      this.#held.length = 0;
-      this.lastIndex = this.from.index;
-      this.lastTerm = this.from.term;
-      return;
-    }
+    this.#addTerm(index, term);
+    if (index <= this.from.index) return this.#holdNothing();
     this.#held.length = index - heldAfter - 1;
     this.#held.push(entry);
     this.lastIndex = index;
     this.lastTerm = term;
+  }
+
+  /** What the term at `index` is at least, when the entry before it was not read. */
+  #termFrom(index: number): number {
+    return index === this.from.index + 1 ? this.from.term : 0;
+  }
+
+  /** The entry that reading begins with is the base, unless the one before it is known. */
+  #addTerm(index: number, term: number): void {
+    if (this.#terms !== undefined && index > this.#terms.baseIndex) {
+      this.#terms.append(index, term);
+    } else if (index === 1 || index === this.from.index + 1) {
+      this.#terms = index === 1 ? new TermRuns(0, 0) : new TermRuns(index - 1, this.from.term);
+      this.#terms.append(index, term);
+    } else {
+      this.#terms = new TermRuns(index, term);
+    }
+  }
+
+  #holdNothing(): void {
+    this.#held.length = 0;
+    this.lastIndex = this.from.index;
+    this.lastTerm = this.from.term;
   }
 
   #takeState(segment: SegmentReader): void {
@@ -226,14 +256,23 @@ export class WalReader {
     if (snapshot === undefined) throw segment.fault("bytes that are no snapshot", "index and term");
     this.snapshots.push(snapshot);
     if (this.snapshots.length > SNAPSHOTS_MAX) this.snapshots.shift();
-    if (snapshot.index <= this.#newestIndex) return;
-    // The log was begun, or goes on, after a snapshot that came from elsewhere.
-    if (snapshot.index > this.from.index) {
+    const { index, term } = snapshot;
+    const logTerm = this.#terms?.term(index) ?? term;
+    if (index <= this.#newestIndex && logTerm === term) return;
+    // A snapshot from elsewhere took the place of the log, which was not the leader's, or too short.
+    if (index > this.from.index) {
       const wanted = `entry ${this.lastIndex + 1}, where the store goes on`;
-      throw segment.fault(`a snapshot at index ${snapshot.index}`, wanted);
+      throw segment.fault(`a snapshot at index ${index}`, wanted);
     }
-    this.#newestIndex = snapshot.index;
-    this.#newestTerm = snapshot.term;
+    const heldAfter = this.lastIndex - this.#held.length;
+    if (heldAfter > this.from.index) {
+      const wanted = `term ${logTerm}: entries after it are committed`;
+      throw segment.fault(`a snapshot at index ${index} of term ${term}`, wanted);
+    }
+    this.#newestIndex = index;
+    this.#newestTerm = term;
+    this.#terms = new TermRuns(index, term);
+    this.#holdNothing();
   }
 
   /** Hands out what is held up to `index`. */
@@ -258,8 +297,16 @@ export class WalReader {
 
 const SNAPSHOTS_MAX = 64;
 
-/** Begins to read the log that leads on from `from`. Nothing on the disk is changed. */
-export async function readWal(disk: Disk, directory: string, from: LogPoint): Promise<WalReader> {
+/**
+ * Begins to read the log that leads on from `from`. Nothing on the disk is changed. With
+ * `termsFrom`, a lower index, reading begins there if it can, so that the terms are known.
+ */
+export async function readWal(
+  disk: Disk,
+  directory: string,
+  from: LogPoint,
+  termsFrom?: number,
+): Promise<WalReader> {
   const segments = await listSegments(disk, directory);
   if (segmentHolding(segments, from.index + 1) < 0) {
     const first = segments[0];
@@ -270,7 +317,16 @@ export async function readWal(disk: Disk, directory: string, from: LogPoint): Pr
       wanted: `one that holds index ${from.index + 1}, where the store goes on`,
     });
   }
-  return new WalReader({ disk, directory }, segments, from);
+  return new WalReader({ disk, directory }, segments, from, termsFrom);
+}
+
+/** The snapshot records of a log, oldest first, the newest 64 of them. Reads all of it. */
+export async function readSnapshots(disk: Disk, directory: string): Promise<WalSnapshot[]> {
+  const segments = await listSegments(disk, directory);
+  const end = { index: Number.MAX_SAFE_INTEGER - 1, term: 0 };
+  const reader = new WalReader({ disk, directory }, segments, end, 0);
+  await reader.drain();
+  return reader.snapshots;
 }
 
 function describe(metadata: WalMetadata): string {

@@ -30,9 +30,21 @@ interface BrokenFrame {
   readonly wanted: string;
 }
 
+export interface SegmentReaderOptions {
+  /** Only the last segment of a log that nobody writes may be torn. */
+  readonly isLast: boolean;
+  /** Running crc before the first record; undefined = the segment's own crc record says it. */
+  readonly crc: number | undefined;
+  /** Where a record begins: reading begins there. 0 by default. */
+  readonly offset?: number;
+  /** Where the records end that may be read, in a segment that is being written. */
+  readonly limit?: number;
+}
+
 export class SegmentReader {
   readonly #file: OpenFile;
   readonly #isLast: boolean;
+  readonly #limit: number;
   #sizeBytes = 0;
   #window: Buffer = Buffer.alloc(0);
   /** Offset in the file of the window's first byte. */
@@ -51,9 +63,11 @@ export class SegmentReader {
   isAtEnd = false;
   torn: TornTail | undefined;
 
-  constructor(file: OpenFile, options: { isLast: boolean; crc: number | undefined }) {
+  constructor(file: OpenFile, options: SegmentReaderOptions) {
     this.#file = file;
     this.#isLast = options.isLast;
+    this.#limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+    this.#base = options.offset ?? 0;
     this.crc = options.crc;
   }
 
@@ -68,7 +82,7 @@ export class SegmentReader {
   }
 
   async open(): Promise<void> {
-    this.#sizeBytes = await this.#file.size();
+    this.#sizeBytes = Math.min(await this.#file.size(), this.#limit);
   }
 
   /**

@@ -139,6 +139,11 @@ export class Wal {
     return this.#segments;
   }
 
+  /** Where the durable records end in the last of `segments`. */
+  get durableOffset(): number {
+    return this.#offset;
+  }
+
   /** The reason why nothing can be appended any more. */
   get failure(): WalFailed | undefined {
     return this.#failure;
@@ -187,6 +192,20 @@ export class Wal {
     if (snapshot.index > this.#lastIndex) this.#lastIndex = snapshot.index;
     await this.#flush();
     if (snapshot.index > this.#snapshotIndex) this.#snapshotIndex = snapshot.index;
+  }
+
+  /**
+   * Begins the log anew after a snapshot from elsewhere, whose image is durable already: entries go
+   * on at `snapshot.index + 1`, what was here before counts no more. `hardState` has committed it.
+   */
+  installSnapshot(snapshot: WalSnapshot, hardState: HardState): Promise<void> {
+    const refused = this.#refusal();
+    if (refused !== undefined) return Promise.reject(refused);
+    assert(hardState.commit >= snapshot.index, "an installed snapshot is committed");
+    this.#add(RecordType.SNAPSHOT, marshalSnapshot(snapshot));
+    this.#lastIndex = snapshot.index;
+    if (snapshot.index > this.#snapshotIndex) this.#snapshotIndex = snapshot.index;
+    return this.append([], hardState);
   }
 
   /**
