@@ -21,7 +21,10 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), "main.ts");
-const ANY_PORT = ["--listen-client-urls", "http://127.0.0.1:0"];
+const ANY_PORT = [
+  ...["--listen-client-urls", "http://127.0.0.1:0"],
+  ...["--listen-peer-urls", "http://127.0.0.1:0"],
+];
 const ADVERTISED = ["--advertise-client-urls", "http://127.0.0.1:2379"];
 
 function temporary(t: TestContext): string {

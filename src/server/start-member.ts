@@ -35,6 +35,7 @@ import {
   tlsMetrics,
   transportMetrics,
 } from "./host-metrics.ts";
+import { bindPeerPorts } from "./peer-ports.ts";
 import { systemResolve } from "./same-urls.ts";
 import { clusterVersionOf, HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
 
@@ -74,6 +75,8 @@ async function start(
   await makeDataDirectory(config.dataDirectory);
   const lock: DirectoryLock = await lockDirectory(config.dataDirectory);
   undo.push(() => lock.release());
+  const peerPorts = await bindPeerPorts(config, logger);
+  undo.push(() => peerPorts.close());
   const ports = await bindClientPorts(config, logger);
   undo.push(() => ports.close());
 
@@ -96,6 +99,7 @@ async function start(
       grpc.close();
       await ports.close();
       await member.close();
+      await peerPorts.close();
       await lock.release();
     },
   };
