@@ -29,6 +29,7 @@ import {
   AlarmAction,
   type AlarmMember,
   AlarmType,
+  emptyConfState,
   type Entry,
   type HardState,
   marshalRaftRequest,
@@ -146,7 +147,13 @@ export class SoloMember implements Member {
       onFatal,
       isHeldBack: () => backend.overlayBytes > OVERLAY_BYTES_MAX,
     });
-    this.#releaser = new LogReleaser({ wal, voter: parts.id, settings, onFatal });
+    this.#releaser = new LogReleaser({
+      wal,
+      confState: () => ({ ...emptyConfState(), voters: [parts.id] }),
+      settings: { ...settings, snapshotCatchUpEntries: 0 },
+      timers,
+      onFatal,
+    });
     const onDurable = (point: AppliedPoint) => {
       this.#releaser.durable(point);
       this.#loop.wake();

@@ -229,12 +229,12 @@ export class RaftStorage implements Storage {
     this.#head = 0;
   }
 
-  /** The log up to `index` may be forgotten. Not past what is applied; firstIndex moves. */
+  /** The log up to `index`, of what is applied, may be forgotten: firstIndex moves. */
   release(index: number): void {
-    assert(index <= this.#applied, "raft storage: only what is applied is released");
-    if (index < this.firstIndex()) return;
-    this.#terms.forget(index);
-    this.#pages = this.#pages.filter((page) => page.lo + page.entries.length > index + 1);
+    const last = Math.min(index, this.#applied);
+    if (last < this.firstIndex()) return;
+    this.#terms.forget(last);
+    this.#pages = this.#pages.filter((page) => page.lo + page.entries.length > last + 1);
     this.#evict();
   }
 

@@ -196,16 +196,18 @@ export class Wal {
 
   /**
    * Begins the log anew after a snapshot from elsewhere, whose image is durable already: entries go
-   * on at `snapshot.index + 1`, what was here before counts no more. `hardState` has committed it.
+   * on at `snapshot.index + 1`, what was here before counts no more. The state written with it, the
+   * one that is known if none is given, says that the snapshot is committed: without that etcd
+   * takes the record for one that was never finished.
    */
-  installSnapshot(snapshot: WalSnapshot, hardState: HardState): Promise<void> {
+  installSnapshot(snapshot: WalSnapshot, hardState = this.#hardState): Promise<void> {
     const refused = this.#refusal();
     if (refused !== undefined) return Promise.reject(refused);
-    assert(hardState.commit >= snapshot.index, "an installed snapshot is committed");
     this.#add(RecordType.SNAPSHOT, marshalSnapshot(snapshot));
     this.#lastIndex = snapshot.index;
     if (snapshot.index > this.#snapshotIndex) this.#snapshotIndex = snapshot.index;
-    return this.append([], hardState);
+    const commit = Math.max(hardState.commit, snapshot.index);
+    return this.append([], { ...hardState, commit });
   }
 
   /**
