@@ -39,8 +39,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   http2: { floor: 2, only: ["base", "errors", "seam"] },
   grpc: { floor: 2, friends: ["http2"] },
   wal: { floor: 3, never: ["raft", "http2", "grpc"] },
-  backend: { floor: 3, never: ["raft", "http2", "grpc"], usesNode: true },
-  snapshot: { floor: 3, friends: ["backend"], never: ["raft", "http2", "grpc"] },
+  // A store gives an image of itself as a bbolt file, made by a thread of its own.
+  backend: { floor: 3, friends: ["snapshot"], never: ["raft", "http2", "grpc"], usesNode: true },
+  snapshot: { floor: 3, never: ["raft", "http2", "grpc"] },
   mvcc: { floor: 4, never: ["wal", "raft", "http2", "grpc"] },
   watch: { floor: 4, friends: ["mvcc"], never: ["wal", "raft", "http2", "grpc"] },
   lease: { floor: 4, friends: ["mvcc"], never: ["wal", "raft", "http2", "grpc"] },

@@ -11,8 +11,10 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { assert, AssertionError } from "../base/index.ts";
 import { BackendFailed, CorruptRecord, DamagedTable } from "./errors.ts";
+import type { StoreImage } from "./image.ts";
 import { openEnvironment } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
+import { type StartedImage, startImage } from "./lmdb-image.ts";
 import type { WriterOptions, WriterReply, WriterRequest } from "./lmdb-writer.ts";
 import {
   lastKey,
@@ -86,6 +88,11 @@ class LmdbBackend implements Backend {
   readonly #unsent: Waiting[] = [];
   readonly #closeViews = new Set<() => void>();
   #isDefragmenting = false;
+  /** Settles when the running defragmentation has ended. */
+  #defragmented: Promise<unknown> = Promise.resolve();
+  /** Images whose threads have not opened the file yet: it must not be replaced under them. */
+  readonly #openingImages = new Set<Promise<void>>();
+  readonly #images = new Set<StartedImage>();
   #isClosed = false;
 
   constructor(directory: string, sequence: number, channel: WriterChannel, size: EnvironmentSize) {
@@ -230,6 +237,18 @@ class LmdbBackend implements Backend {
     };
   }
 
+  async openImage(): Promise<StoreImage> {
+    while (this.#isDefragmenting) await this.#defragmented;
+    assert(!this.#isClosed, "a closed backend gives no image");
+    const started = startImage(this.#file.path);
+    this.#images.add(started);
+    void started.ended.then(() => this.#images.delete(started));
+    const opening = started.viewed.catch(() => undefined);
+    this.#openingImages.add(opening);
+    void opening.then(() => this.#openingImages.delete(opening));
+    return started.image;
+  }
+
   storedRows(table: Table): number {
     return (this.#database(table).getStats() as { entryCount: number }).entryCount;
   }
@@ -246,10 +265,14 @@ class LmdbBackend implements Backend {
     if (this.failure !== undefined) throw this.failure;
     if (this.#isDefragmenting) return;
     this.#isDefragmenting = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#defragmented = promise;
     try {
+      await Promise.all(this.#openingImages);
       await this.#moveToCopy(fileOf(this.#directory, this.#sequence + 1));
     } finally {
       this.#isDefragmenting = false;
+      resolve();
       for (const { batch } of this.#unsent.splice(0)) this.#send(batch);
     }
   }
@@ -283,6 +306,9 @@ class LmdbBackend implements Backend {
     } finally {
       // LMDB must not be closed under a reader; what still reads is told by an assertion.
       for (const closeView of this.#closeViews) closeView();
+      const images = [...this.#images];
+      for (const image of images) image.close();
+      await Promise.all(images.map((image) => image.ended));
       this.#channel.onExit = () => {};
       await this.#channel.close();
       await this.#file.environment.root.close();

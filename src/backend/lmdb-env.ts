@@ -14,7 +14,7 @@ export type BinaryDatabase = Database<Buffer, Buffer>;
  * How lmdb-js turns bytes into keys and values. Its own way for binary data makes two array buffers
  * of their own for each row, which costs more than reading the row; these copy into Node's pool.
  */
-const keyEncoder = {
+export const keyEncoder = {
   writeKey(key: Buffer, target: Buffer, start: number): number {
     target.set(key, start);
     return start + key.length;

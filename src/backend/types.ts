@@ -7,6 +7,8 @@
  * Errors: a failed commit or sync is fatal to the backend; it is never tried again. From then on
  *   `failure` is set, `commit` rejects with it and the store must be opened anew.
  */
+import type { StoreImage } from "./image.ts";
+
 export const TABLES = [
   "alarm",
   "auth",
@@ -85,6 +87,12 @@ export interface Backend {
   commit(): Promise<void>;
   /** A consistent view of what is durable now; `commit()` first to see everything applied. */
   openReadView(): ReadView;
+  /**
+   * A consistent image of what is durable, as a bbolt file; `commit()` first to see everything
+   * applied. Must be closed. Missing where the store has no thread for it: `imageOfView` then makes
+   * one from a read view.
+   */
+  openImage?(): Promise<StoreImage>;
   /** Rows of a table on the medium, as the medium itself counts them: the overlay is left out. */
   storedRows(table: Table): number;
   /** Size of the store on disk, free pages included, and without them. */

@@ -1,14 +1,16 @@
 /**
- * The whole store as others see it: as a bbolt file (MA-07) and as etcd's checksum (MA-05). Both
- * read one consistent view in slices, with a turn of the event loop between them.
+ * The whole store as others see it: as a bbolt file (MA-07) and as etcd's checksum (MA-05), each of
+ * one consistent view.
  */
 import { type Backend, type ReadView, TABLES, type Table } from "../backend/index.ts";
 import type { Digests, Timers } from "../seam/index.ts";
+import { openImage } from "../datadir/index.ts";
 import {
   type BucketRow,
   type BucketSource,
+  CHUNK_BYTES,
   hashBuckets,
-  streamSnapshot,
+  type SnapshotChunk,
 } from "../snapshot/index.ts";
 import type { SnapshotStream } from "./types.ts";
 
@@ -25,17 +27,27 @@ export interface SnapshotOptions {
   readonly version: string;
 }
 
-/** The view is held until the last chunk was taken or the iteration was given up. */
+/** The image is held until the last chunk was taken or the iteration was given up. */
 export function openSnapshot(options: SnapshotOptions): SnapshotStream {
   return { version: options.version, chunks: chunksOf(options) };
 }
 
-async function* chunksOf(options: SnapshotOptions) {
-  const view = options.backend.openReadView();
+async function* chunksOf(options: SnapshotOptions): AsyncGenerator<SnapshotChunk, void, void> {
+  const { image } = await openImage(options);
+  const hash = options.digests.sha256();
+  let remainingBytes = image.sizeBytes;
   try {
-    yield* streamSnapshot(bucketsOf(view, options.timers), options.digests.sha256());
+    for await (const piece of image.read(0)) {
+      hash.update(piece);
+      for (let lo = 0; lo < piece.length; lo += CHUNK_BYTES) {
+        const blob = piece.subarray(lo, lo + CHUNK_BYTES);
+        remainingBytes -= blob.length;
+        yield { remainingBytes, blob };
+      }
+    }
+    yield { remainingBytes: 0, blob: hash.digest() };
   } finally {
-    view.close();
+    image.close();
   }
 }
 

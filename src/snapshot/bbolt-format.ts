@@ -26,6 +26,9 @@ export const KEY_BYTES_MAX = 32_768;
 /** A leaf's or branch's elements are counted in 16 bits. */
 export const ELEMENTS_MAX = 65_535;
 
+/** A leaf with its overflow, as the writer fills it; a reader takes any. */
+export const LEAF_RUN_BYTES = 32 * 1024;
+
 /** FNV-1a, 64 bits. */
 export function fnv1a64(bytes: Uint8Array, lo: number, hi: number): bigint {
   let hash = 0xcbf2_9ce4_8422_2325n;

@@ -1,10 +1,13 @@
 /**
- * Streams a bbolt file from sorted rows, front to back, in bounded memory.
+ * Makes a bbolt file from sorted rows, front to back, in bounded memory.
  *
  * The metas stand first and name the root, which is known last; and whoever receives the stream is
- * told its size first (MA-07). So the rows are gone through twice over the same view:
- * `planBboltFile` lets the pages be counted, `writeBboltFile` makes them. The second pass must find
- * what the first found, or it throws.
+ * told its size first (MA-07). So the rows are gone through twice over the same view: a planner
+ * counts the pages from the rows' lengths, a writer makes them. The second pass must find what the
+ * first found, or it throws.
+ *
+ * Planner and writer are pushed, by whoever has the rows; `planBboltFile` and `writeBboltFile` pull
+ * them from sources.
  *
  * Shape: meta, meta, an empty freelist, the tree of each bucket in name order, the tree of buckets.
  */
@@ -19,7 +22,7 @@ import {
   putPageHeader,
   putU64,
 } from "./bbolt-format.ts";
-import { type PageDraft, TreeBuilder } from "./tree-builder.ts";
+import { type PageDraft, TreeBuilder, TreeCounter } from "./tree-builder.ts";
 import type { BucketSource } from "./types.ts";
 
 const FREELIST_PAGE = 2;
@@ -32,31 +35,124 @@ export interface BboltPlan {
   readonly rowCount: number;
 }
 
+/** Counts pages. Buckets come in the byte order of their names, rows in that of their keys. */
+export class BboltPlanner {
+  #pageCount = FIRST_FREE_PAGE;
+  readonly #take = (pages: number): number => {
+    const id = this.#pageCount;
+    this.#pageCount += pages;
+    return id;
+  };
+  readonly #root = new TreeCounter(this.#take);
+  #bucket: TreeCounter | undefined;
+  #rowCount = 0;
+
+  beginBucket(name: string): void {
+    this.#endBucket();
+    this.#root.add(Buffer.byteLength(name, "utf8"), BUCKET_HEADER_BYTES);
+    this.#bucket = new TreeCounter(this.#take);
+  }
+
+  row(keyBytes: number, valueBytes: number): void {
+    (this.#bucket as TreeCounter).add(keyBytes, valueBytes);
+  }
+
+  finish(): BboltPlan {
+    this.#endBucket();
+    const rootPage = this.#root.finish();
+    return { sizeBytes: this.#pageCount * PAGE_BYTES, rootPage, rowCount: this.#rowCount };
+  }
+
+  #endBucket(): void {
+    if (this.#bucket === undefined) return;
+    this.#bucket.finish();
+    this.#rowCount += this.#bucket.rowCount;
+    this.#bucket = undefined;
+  }
+}
+
+/** Makes the bytes of a planned file, in pieces of `pieceBytes` (the last may be shorter). */
+export class BboltWriter {
+  readonly #plan: BboltPlan;
+  readonly #out: PieceWriter;
+  #pageCount = FIRST_FREE_PAGE;
+  #leafFlags = 0;
+  readonly #roots: { name: Buffer; header: Buffer }[] = [];
+  #name: Buffer | undefined;
+  #bucket: TreeBuilder | undefined;
+
+  constructor(plan: BboltPlan, pieceBytes: number) {
+    this.#plan = plan;
+    this.#out = new PieceWriter(pieceBytes);
+    writeHead(this.#out, plan);
+  }
+
+  beginBucket(name: string): void {
+    this.#endBucket();
+    this.#name = Buffer.from(name, "utf8");
+    this.#bucket = this.#newTree();
+  }
+
+  /** Copies the row. Throws when it does not come after the one before. */
+  row(key: Buffer, value: Uint8Array, valueBytes = value.length): void {
+    (this.#bucket as TreeBuilder).add(key, value, valueBytes);
+  }
+
+  /** Pieces that are full; each belongs to the caller. */
+  takeFull(): Buffer[] {
+    return this.#out.takeFull();
+  }
+
+  /** The rest of the file. Throws when the rows were not those that were planned. */
+  finish(): Buffer[] {
+    this.#endBucket();
+    this.#leafFlags = LEAF_FLAG_BUCKET;
+    const root = this.#newTree();
+    for (const { name, header } of this.#roots) root.add(name, header);
+    const rootPage = root.finish();
+    const { plan, sizeBytes } = { plan: this.#plan, sizeBytes: this.#pageCount * PAGE_BYTES };
+    if (rootPage !== plan.rootPage || sizeBytes !== plan.sizeBytes) {
+      const found = `${sizeBytes} bytes with root ${rootPage}`;
+      const wanted = `${plan.sizeBytes} with root ${plan.rootPage}`;
+      throw new Error(
+        `the rows of a snapshot changed under it: found ${found}, planned were ${wanted}`,
+      );
+    }
+    return this.#out.takeAll();
+  }
+
+  #endBucket(): void {
+    if (this.#bucket === undefined) return;
+    const header = bucketHeader(this.#bucket.finish());
+    this.#roots.push({ name: this.#name as Buffer, header });
+    this.#bucket = undefined;
+  }
+
+  #newTree(): TreeBuilder {
+    return new TreeBuilder((page) => {
+      const id = this.#pageCount;
+      this.#pageCount += page.pages;
+      writePage(this.#out, id, page, this.#leafFlags);
+      return id;
+    });
+  }
+}
+
 /** Counts the pages that the buckets take. Buckets come in the byte order of their names. */
 export async function planBboltFile(buckets: readonly BucketSource[]): Promise<BboltPlan> {
-  let pageCount = FIRST_FREE_PAGE;
-  const root = new TreeBuilder(count);
-  let rowCount = 0;
-  function count(page: PageDraft): number {
-    const id = pageCount;
-    pageCount += page.pages;
-    return id;
-  }
+  const planner = new BboltPlanner();
   for (const bucket of buckets) {
-    const tree = new TreeBuilder(count);
+    planner.beginBucket(bucket.name);
     const cursor = bucket.open();
     try {
       for (let rows = await cursor.next(); rows !== undefined; rows = await cursor.next()) {
-        for (const { key, value } of rows) tree.add(key, value);
+        for (const { key, value } of rows) planner.row(key.length, value.length);
       }
     } finally {
       cursor.close?.();
     }
-    rowCount += tree.rowCount;
-    root.add(Buffer.from(bucket.name, "utf8"), bucketHeader(tree.finish()));
   }
-  const rootPage = root.finish();
-  return { sizeBytes: pageCount * PAGE_BYTES, rootPage, rowCount };
+  return planner.finish();
 }
 
 /**
@@ -68,44 +164,20 @@ export async function* writeBboltFile(
   plan: BboltPlan,
   pieceBytes = 32 * 1024,
 ): AsyncGenerator<Buffer, void, void> {
-  const out = new PieceWriter(pieceBytes);
-  let pageCount = FIRST_FREE_PAGE;
-  function write(page: PageDraft): number {
-    const id = pageCount;
-    pageCount += page.pages;
-    writePage(out, id, page, leafFlags);
-    return id;
-  }
-  let leafFlags = 0;
-  writeHead(out, plan);
-  const roots: Buffer[] = [];
+  const writer = new BboltWriter(plan, pieceBytes);
   for (const bucket of buckets) {
-    const tree = new TreeBuilder(write);
+    writer.beginBucket(bucket.name);
     const cursor = bucket.open();
     try {
       for (let rows = await cursor.next(); rows !== undefined; rows = await cursor.next()) {
-        for (const { key, value } of rows) tree.add(key, value);
-        yield* out.takeFull();
+        for (const { key, value } of rows) writer.row(key, value);
+        yield* writer.takeFull();
       }
     } finally {
       cursor.close?.();
     }
-    roots.push(bucketHeader(tree.finish()));
   }
-  leafFlags = LEAF_FLAG_BUCKET;
-  const root = new TreeBuilder(write);
-  for (const [position, bucket] of buckets.entries()) {
-    root.add(Buffer.from(bucket.name, "utf8"), roots[position] as Buffer);
-  }
-  const rootPage = root.finish();
-  if (rootPage !== plan.rootPage || pageCount * PAGE_BYTES !== plan.sizeBytes) {
-    const found = `${pageCount * PAGE_BYTES} bytes with root ${rootPage}`;
-    const wanted = `${plan.sizeBytes} with root ${plan.rootPage}`;
-    throw new Error(
-      `the rows of a snapshot changed under it: found ${found}, planned were ${wanted}`,
-    );
-  }
-  yield* out.takeAll();
+  yield* writer.finish();
 }
 
 function bucketHeader(rootPage: number): Buffer {
@@ -133,32 +205,21 @@ function writeHead(out: PieceWriter, plan: BboltPlan): void {
 }
 
 function writePage(out: PieceWriter, id: number, page: PageDraft, leafFlags: number): void {
-  const { count, isLeaf, keys, values, children } = page;
-  const head = Buffer.alloc(PAGE_HEADER_BYTES + count * ELEMENT_BYTES);
+  const { count, isLeaf, elements, data, dataBytes } = page;
+  const header = Buffer.alloc(PAGE_HEADER_BYTES);
   const flags = isLeaf ? PageFlag.LEAF : PageFlag.BRANCH;
-  putPageHeader(head, 0, { id, flags, count, overflow: page.pages - 1 });
-  let data = head.length;
-  for (let position = 0; position < count; position += 1) {
-    const at = PAGE_HEADER_BYTES + position * ELEMENT_BYTES;
-    const keyBytes = (keys[position] as Buffer).length;
-    const valueBytes = isLeaf ? (values[position] as Buffer).length : 0;
-    if (isLeaf) {
-      head.writeUInt32LE(leafFlags, at);
-      head.writeUInt32LE(data - at, at + 4);
-      head.writeUInt32LE(keyBytes, at + 8);
-      head.writeUInt32LE(valueBytes, at + 12);
-    } else {
-      head.writeUInt32LE(data - at, at);
-      head.writeUInt32LE(keyBytes, at + 4);
-      putU64(head, at + 8, children[position] as number);
-    }
-    data += keyBytes + valueBytes;
+  putPageHeader(header, 0, { id, flags, count, overflow: page.pages - 1 });
+  out.write(header);
+  const elementsBytes = count * ELEMENT_BYTES;
+  // From an element to its bytes: what is left of the elements, then the way within the data.
+  const field = isLeaf ? 4 : 0;
+  for (let at = 0; at < elementsBytes; at += ELEMENT_BYTES) {
+    const place = elements.readUInt32LE(at + field);
+    elements.writeUInt32LE(elementsBytes - at + place, at + field);
+    if (isLeaf) elements.writeUInt32LE(leafFlags, at);
   }
-  out.write(head);
-  for (let position = 0; position < count; position += 1) {
-    out.write(keys[position] as Buffer);
-    if (isLeaf) out.write(values[position] as Buffer);
-  }
+  out.write(elements, elementsBytes);
+  out.write(data, dataBytes);
   out.zeros(page.pages * PAGE_BYTES - page.bytes);
 }
 
@@ -174,10 +235,10 @@ class PieceWriter {
     this.#piece = Buffer.allocUnsafeSlow(pieceBytes);
   }
 
-  write(bytes: Buffer): void {
+  write(bytes: Buffer, end = bytes.length): void {
     let done = 0;
-    while (done < bytes.length) {
-      const count = bytes.copy(this.#piece, this.#used, done);
+    while (done < end) {
+      const count = bytes.copy(this.#piece, this.#used, done, end);
       done += count;
       this.#advance(count);
     }

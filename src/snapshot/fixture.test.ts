@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TABLES } from "../backend/index.ts";
 import { hostDisk } from "../host/index.ts";
 import type { OpenFile } from "../seam/index.ts";
 import { marshalKeyValue } from "../wire/index.ts";
@@ -15,6 +14,20 @@ import type { BucketRow, BucketSource } from "./types.ts";
 export const ETCDCTL = "/usr/bin/etcdctl";
 export const hasEtcdctl = existsSync(ETCDCTL);
 export const noEtcdctl = hasEtcdctl ? false : "etcdctl is not installed";
+
+/** etcd's buckets in byte order. */
+const BUCKETS = [
+  "alarm",
+  "auth",
+  "authRoles",
+  "authUsers",
+  "cluster",
+  "key",
+  "lease",
+  "members",
+  "members_removed",
+  "meta",
+];
 
 export type Content = ReadonlyMap<string, readonly BucketRow[]>;
 
@@ -38,7 +51,7 @@ export function put(main: number, key: string, value: Buffer, sub = 0): BucketRo
 
 /** All of etcd's buckets, empty but for what is given. */
 export function content(given: Record<string, readonly BucketRow[]>): Content {
-  return new Map(TABLES.map((name) => [name as string, given[name] ?? []]));
+  return new Map(BUCKETS.map((name) => [name, given[name] ?? []]));
 }
 
 /** In slices of `sliceRows`, so that pages end in the middle of them. */

@@ -1,5 +1,11 @@
 export { BboltFile } from "./bbolt-reader.ts";
-export { type BboltPlan, planBboltFile, writeBboltFile } from "./bbolt-writer.ts";
+export {
+  type BboltPlan,
+  BboltPlanner,
+  BboltWriter,
+  planBboltFile,
+  writeBboltFile,
+} from "./bbolt-writer.ts";
 export { DbHash, hashBuckets } from "./db-hash.ts";
 export { SnapshotCorrupt } from "./errors.ts";
 export { CHUNK_BYTES, type SnapshotChunk, streamSnapshot } from "./stream.ts";

@@ -30,8 +30,8 @@ const PAGE_BYTES_MIN = 512;
 const PAGE_BYTES_MAX = 65_536;
 /** A page with more overflow is refused: no etcd request is that large. */
 const RUN_BYTES_MAX = 256 * 1024 * 1024;
-const CHUNK_BYTES = 64 * 1024;
-const CHUNKS_MAX = 32;
+const CHUNK_BYTES = 256 * 1024;
+const CHUNKS_MAX = 16;
 
 export class PageSource {
   readonly #file: OpenFile;
