@@ -7,13 +7,12 @@ export type FlagKind = "string" | "bool" | "int" | "uint" | "duration" | "list" 
 /**
  * What a flag means here:
  * - "works": it does what it does in etcd.
- * - "alone": it is about other members; taken, and without effect while a member is alone.
  * - "moot": it tunes a part of etcd that Holdfast does not have; taken, and without effect.
  * - "absent": etcd has it, Holdfast not yet. Only the values that leave it off are taken; any other
  *   is refused by name.
  * - "obsolete": etcd itself ignores it; taken with a warning.
  */
-export type FlagMark = "works" | "alone" | "moot" | "absent" | "obsolete";
+export type FlagMark = "works" | "moot" | "absent" | "obsolete";
 
 export interface Flag {
   readonly name: string;
@@ -69,12 +68,12 @@ const MEMBER = rows("Member", [
     "works",
     "URLs to serve HTTP on; the client URLs then serve gRPC alone.",
   ],
-  ["listen-peer-urls", "urls", "http://localhost:2380", "alone", "URLs to serve members on."],
+  ["listen-peer-urls", "urls", "http://localhost:2380", "works", "URLs to serve members on."],
   ["heartbeat-interval", "uint", "100", "works", "Milliseconds between heartbeats."],
   ["election-timeout", "uint", "1000", "works", "Milliseconds without a leader before a vote."],
-  ["initial-election-tick-advance", "bool", "true", "alone", "Shorten the first election."],
+  ["initial-election-tick-advance", "bool", "true", "works", "Shorten the first election."],
   ["snapshot-count", "uint", "10000", "works", "Log entries after which older log is released."],
-  ["snapshot-catchup-entries", "uint", "5000", "alone", "Entries kept for slow followers."],
+  ["snapshot-catchup-entries", "uint", "5000", "works", "Entries kept for slow followers."],
   ["max-wals", "uint", "5", "works", "Log files kept; 0 keeps all."],
   ["max-snapshots", "uint", "5", "moot", "Snapshot files kept; there are none here."],
   ["quota-backend-bytes", "int", "0", "works", "Size of the store that raises NOSPACE; 0 = 2 GiB."],
@@ -97,8 +96,8 @@ const MEMBER = rows("Member", [
   ["socket-reuse-port", "bool", "false", "works", "Let other processes bind the same port."],
   ["socket-reuse-address", "bool", "false", "works", "Bind while old connections linger."],
   ["enable-grpc-gateway", "bool", "true", "absent", "The JSON gateway.", { off: ["false"] }],
-  ["raft-read-timeout", "duration", "5s", "alone", "Read timeout between members."],
-  ["raft-write-timeout", "duration", "5s", "alone", "Write timeout between members."],
+  ["raft-read-timeout", "duration", "5s", "works", "Read timeout between members."],
+  ["raft-write-timeout", "duration", "5s", "works", "Write timeout between members."],
   ["memory-mlock", "bool", "false", "absent", "Keep the store's pages in memory."],
 ]);
 
@@ -116,19 +115,19 @@ const CLUSTERING = rows("Clustering", [
     "string",
     "default=http://localhost:2380",
     "works",
-    "Members of a new cluster, name=url,name=url; one member in this version.",
+    "Members of the cluster, name=url,name=url; a name repeated for each of its URLs.",
   ],
   [
     "initial-cluster-state",
     "string",
     "new",
     "works",
-    "new, or existing for a data directory in use.",
+    "new, or existing to join a cluster that has this member in its list.",
   ],
   ["initial-cluster-token", "string", "etcd-cluster", "works", "Tells clusters apart."],
-  ["strict-reconfig-check", "bool", "true", "alone", "Refuse changes that would lose the quorum."],
-  ["pre-vote", "bool", "true", "alone", "Ask before an election."],
-  ["max-learners", "int", "1", "alone", "Learners at once."],
+  ["strict-reconfig-check", "bool", "true", "works", "Refuse changes that would lose the quorum."],
+  ["pre-vote", "bool", "true", "works", "Ask before an election."],
+  ["max-learners", "int", "1", "works", "Learners at once."],
   ["discovery-token", "string", "", "absent", "Discovery of the first members."],
   ["discovery-endpoints", "list", "", "absent", "Discovery of the first members."],
   ["discovery-dial-timeout", "duration", "2s", "absent", "Of discovery."],
@@ -175,17 +174,17 @@ const SECURITY = rows("Security", [
   ["cipher-suites", "list", "", "works", "TLS 1.2 cipher suites, by Go's names."],
   ["tls-min-version", "string", "TLS1.2", "works", "TLS1.2 or TLS1.3."],
   ["tls-max-version", "string", "", "works", "TLS1.2, TLS1.3, or nothing for the newest."],
-  ["peer-cert-file", "string", "", "alone", "As cert-file, between members."],
-  ["peer-key-file", "string", "", "alone", "As key-file, between members."],
-  ["peer-trusted-ca-file", "string", "", "alone", "As trusted-ca-file, between members."],
-  ["peer-client-cert-auth", "bool", "false", "alone", "As client-cert-auth, between members."],
-  ["peer-client-cert-file", "string", "", "alone", "Certificate for calls to members."],
-  ["peer-client-key-file", "string", "", "alone", "Its key."],
-  ["peer-cert-allowed-cn", "list", "", "alone", "Common names that members must have."],
-  ["peer-cert-allowed-hostname", "list", "", "alone", "Names that members must have."],
-  ["peer-crl-file", "string", "", "alone", "Revoked certificates of members."],
-  ["peer-auto-tls", "bool", "false", "alone", "As auto-tls, between members."],
-  ["peer-skip-client-san-verification", "bool", "false", "alone", "Addresses are never looked up."],
+  ["peer-cert-file", "string", "", "works", "As cert-file, between members."],
+  ["peer-key-file", "string", "", "works", "As key-file, between members."],
+  ["peer-trusted-ca-file", "string", "", "works", "As trusted-ca-file, between members."],
+  ["peer-client-cert-auth", "bool", "false", "works", "As client-cert-auth, between members."],
+  ["peer-client-cert-file", "string", "", "works", "Certificate for calls to members."],
+  ["peer-client-key-file", "string", "", "works", "Its key."],
+  ["peer-cert-allowed-cn", "list", "", "works", "Common names that members must have."],
+  ["peer-cert-allowed-hostname", "list", "", "works", "Names that members must have."],
+  ["peer-crl-file", "string", "", "works", "Revoked certificates of members."],
+  ["peer-auto-tls", "bool", "false", "works", "As auto-tls, between members."],
+  ["peer-skip-client-san-verification", "bool", "false", "moot", "Addresses are never looked up."],
   ["cors", "list", "*", "absent", "Origins that browsers may call from."],
   ["host-whitelist", "list", "*", "absent", "Host names that plain HTTP is answered for."],
 ]);
@@ -236,15 +235,15 @@ const TUNING = rows("Tuning", [
   ["compaction-batch-limit", "int", "1000", "works", "Records deleted in one step."],
   ["compaction-sleep-interval", "duration", "10ms", "works", "Rest between two steps."],
   ["watch-progress-notify-interval", "duration", "10m", "works", "Progress told to quiet watches."],
-  ["corrupt-check-time", "duration", "0s", "alone", "Time between comparisons with members."],
-  ["compact-hash-check-time", "duration", "1m", "alone", "Time between comparisons with members."],
-  ["downgrade-check-time", "duration", "5s", "alone", "Time between looks at a downgrade."],
+  ["corrupt-check-time", "duration", "0s", "absent", "Time between comparisons with members."],
+  ["compact-hash-check-time", "duration", "1m", "moot", "Of the gate CompactHashCheck."],
+  ["downgrade-check-time", "duration", "5s", "moot", "Time between looks at a downgrade."],
   ["bootstrap-defrag-threshold-megabytes", "uint", "0", "absent", "Defragment at the start."],
   ["feature-gates", "string", "", "moot", "Gates by name, A=true,B=false; names are checked."],
 ]);
 
 const UNSAFE = rows("Unsafe", [
-  ["force-new-cluster", "bool", "false", "alone", "Keep the data, drop other members."],
+  ["force-new-cluster", "bool", "false", "works", "Keep the data, drop all other members."],
   ["unsafe-no-fsync", "bool", "false", "works", "Acknowledge what a power cut may lose."],
 ]);
 

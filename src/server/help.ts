@@ -49,7 +49,6 @@ const SECTIONS: readonly FlagSection[] = [
 
 const NOTES: Readonly<Record<Flag["mark"], string>> = {
   works: "",
-  alone: " (without effect while a member is alone)",
   moot: " (without effect here)",
   absent: " (not available in this version)",
   obsolete: " (without effect)",

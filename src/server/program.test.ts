@@ -21,10 +21,8 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), "main.ts");
-const ANY_PORT = [
-  ...["--listen-client-urls", "http://127.0.0.1:0"],
-  ...["--listen-peer-urls", "http://127.0.0.1:0"],
-];
+const ANY_PEER_PORT = ["--listen-peer-urls", "http://127.0.0.1:0"];
+const ANY_PORT = ["--listen-client-urls", "http://127.0.0.1:0", ...ANY_PEER_PORT];
 const ADVERTISED = ["--advertise-client-urls", "http://127.0.0.1:2379"];
 
 function temporary(t: TestContext): string {
@@ -308,7 +306,7 @@ test("program: a full disk → one line that says so, exit 1", async (t) => {
 test("program: auto-tls, http and https on several URLs, the certificate kept (TL-05 FR-11)", async (t) => {
   const directory = temporary(t);
   const data = join(directory, "data");
-  const parts = ["--data-dir", data, ...ADVERTISED, "--auto-tls"];
+  const parts = ["--data-dir", data, ...ADVERTISED, ...ANY_PEER_PORT, "--auto-tls"];
   const urls = "https://127.0.0.1:0,http://127.0.0.1:0";
   const program = new Program(t, [...parts, "--listen-client-urls", urls]);
   const plain = await program.url();
@@ -324,6 +322,7 @@ test("program: auto-tls, http and https on several URLs, the certificate kept (T
 test("program: a unix socket named host:port, in the current directory", async (t) => {
   const directory = temporary(t);
   const listen = [
+    ...ANY_PEER_PORT,
     "--listen-client-urls",
     "unix://member:1",
     "--advertise-client-urls",
@@ -364,6 +363,7 @@ test("program: a configuration file replaces flags and environment, and unknown 
     `data-dir: ${join(directory, "d")}`,
     "listen-client-urls: http://127.0.0.1:0",
     "advertise-client-urls: http://127.0.0.1:1",
+    "listen-peer-urls: http://127.0.0.1:0",
     "lisen-client-urls: x",
   ];
   writeFileSync(file, lines.join("\n"));
@@ -372,7 +372,7 @@ test("program: a configuration file replaces flags and environment, and unknown 
   const url = await program.url();
   assert.equal((await fetch(`${url}/health`)).status, 200);
   assert.match(program.output, /"name":"filed"/);
-  assert.match(program.output, /c\.yml:5:1: unknown key .*: lisen-client-urls/);
+  assert.match(program.output, /c\.yml:6:1: unknown key .*: lisen-client-urls/);
   const [code, line] = await failing(new Program(t, ["--config-file", join(directory, "none")]));
   assert.deepEqual([code, /--config-file .*none cannot be read: ENOENT/.test(line)], [1, true]);
 });
