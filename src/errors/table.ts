@@ -160,6 +160,7 @@ const rows = {
   ],
 
   // Where etcd crashes or answers with what its libraries say
+  UnknownMethod: [Code.UNKNOWN, "etcdserver: unknown method"],
   InvalidAlarm: [Code.INVALID_ARGUMENT, "etcdserver: invalid alarm"],
   MalformedRequest: [
     Code.INTERNAL,

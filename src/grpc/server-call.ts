@@ -48,6 +48,7 @@ export class Call implements Exchange, ServerStream {
   onHalfClose: (() => void) | undefined = undefined;
   onDrain: (() => void) | undefined = undefined;
   onCancel: (() => void) | undefined = undefined;
+  onEnd: (() => void) | undefined = undefined;
 
   readonly #host: CallHost;
   readonly #stream: Stream<Exchange>;
@@ -240,6 +241,7 @@ export class Call implements Exchange, ServerStream {
     this.#request = undefined;
     if (this.#inbox !== undefined) this.#host.budget.give(this.#inboxBytes);
     this.#inbox = undefined;
+    this.onEnd?.();
   }
 
   // ---- the request ----

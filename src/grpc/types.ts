@@ -58,6 +58,8 @@ export interface ServerStream extends ServerCall {
   onDrain: (() => void) | undefined;
   /** The client cancelled, its deadline passed, or the connection is gone. Once. */
   onCancel: (() => void) | undefined;
+  /** The call is over, in whatever way; before `onCancel`. Once. */
+  onEnd: (() => void) | undefined;
   pauseMessages(): void;
   resumeMessages(): void;
 }

@@ -20,6 +20,8 @@ export interface RpcOptions {
   readonly serverVersion: string;
   /** Answers to keys_only hold the lease, as before 3.7 (KV-06). */
   readonly keysOnlyWithLease: boolean;
+  /** Streams that want a leader are ended after three of it without one (FR-21). */
+  readonly electionTimeoutMs: number;
 }
 
 export interface RpcContext extends RpcOptions {

@@ -101,8 +101,9 @@ function keepAlive(context: RpcContext, call: ServerStream): void {
         settled();
       },
       refused: (error) => {
-        settled();
+        // Before a half-closed stream could be ended as if all had gone well (LE-04).
         failCall(call, error);
+        settled();
       },
     });
   };

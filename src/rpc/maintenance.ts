@@ -1,4 +1,4 @@
-/** etcdserverpb.Maintenance (surface 6): about this member, not about the keys. */
+/** etcdserverpb.Maintenance (surface 6): about members, not about the keys. */
 import { errors } from "../errors/index.ts";
 import type { Method, ServerStream } from "../grpc/index.ts";
 import type { SnapshotStream } from "../member/index.ts";
@@ -13,6 +13,8 @@ import {
   HashKVRequestSchema,
   HashKVResponseSchema,
   HashResponseSchema,
+  MoveLeaderRequestSchema,
+  MoveLeaderResponseSchema,
   SnapshotResponseSchema,
   StatusResponseSchema,
 } from "../wire/index.ts";
@@ -24,6 +26,7 @@ import {
   headerOf,
   type RpcContext,
 } from "./context.ts";
+import { downgrade } from "./downgrade.ts";
 import { checkAlarm } from "./validate.ts";
 
 export function maintenanceMethods(context: RpcContext): [string, Method][] {
@@ -33,6 +36,14 @@ export function maintenanceMethods(context: RpcContext): [string, Method][] {
     [path("Status"), { kind: "unary", handle: (call) => status(context, call) }],
     [path("Hash"), { kind: "unary", handle: (call) => hash(context, call) }],
     [path("HashKV"), { kind: "unary", handle: (call, bytes) => hashKv(context, call, bytes) }],
+    [
+      path("MoveLeader"),
+      { kind: "unary", handle: (call, bytes) => moveLeader(context, call, bytes) },
+    ],
+    [
+      path("Downgrade"),
+      { kind: "unary", handle: (call, bytes) => downgrade(context, call, bytes) },
+    ],
     [path("Defragment"), { kind: "unary", handle: (call) => defragment(context, call) }],
     [
       path("Snapshot"),
@@ -85,7 +96,7 @@ function status(context: RpcContext, call: ServerStream): void {
       isLearner: now.isLearner,
       storageVersion: member.clusterVersion ?? "",
       dbSizeQuota: BigInt(now.quotaBytes),
-      downgradeInfo: { enabled: false, targetVersion: "" },
+      downgradeInfo: { ...member.downgrade },
     }),
   );
 }
@@ -111,6 +122,19 @@ function hashKv(context: RpcContext, call: ServerStream, bytes: Buffer): void {
       }),
     );
   });
+}
+
+/** Asked of the leader, for a voter (MA-08). The answer has no header (FR-28). */
+function moveLeader(context: RpcContext, call: ServerStream, bytes: Buffer): void {
+  const { member } = context;
+  const { targetID } = decodeMessage(MoveLeaderRequestSchema, bytes);
+  if (member.leader !== member.id) return failCall(call, errors.NotLeader);
+  const target = member.members().find(({ id }) => id === targetID);
+  if (target === undefined || target.isLearner) return failCall(call, errors.BadLeaderTransferee);
+  const done = () =>
+    attempt(context, call, () => call.respond(encodeMessage(MoveLeaderResponseSchema, {})));
+  if (targetID === member.id) return done();
+  member.moveLeader(targetID, { done, refused: (error) => failCall(call, error) });
 }
 
 /** The answer has no header (FR-28). */

@@ -6,6 +6,7 @@
 import { ByteWriter } from "../base/index.ts";
 import type { Method, MethodTable, ServerStream } from "../grpc/index.ts";
 import { ClientVersions } from "./client-versions.ts";
+import { Gate } from "./gate.ts";
 import { clusterMethods } from "./cluster.ts";
 import { attempt, failCall, failThrown, type RpcContext, type RpcOptions } from "./context.ts";
 import { HealthService } from "./health.ts";
@@ -27,6 +28,7 @@ export function openRpc(options: RpcOptions): Rpc {
   const watch = new WatchService(context);
   const health = new HealthService();
   const versions = new ClientVersions();
+  const gate = new Gate(options);
   const methods = new Map<string, Method>();
   const tables = [
     kvMethods(context),
@@ -37,27 +39,34 @@ export function openRpc(options: RpcOptions): Rpc {
     health.methods(),
   ];
   for (const table of tables) {
-    for (const [path, method] of table) methods.set(path, guarded(context, versions, method));
+    for (const [path, method] of table)
+      methods.set(path, guarded(context, { versions, gate }, method));
   }
   return {
     methods,
     clientRequests: versions.counts,
     drain: () => {
+      gate.close();
       health.stop();
       watch.close();
     },
   };
 }
 
-function guarded(context: RpcContext, versions: ClientVersions, method: Method): Method {
+interface Guards {
+  readonly versions: ClientVersions;
+  readonly gate: Gate;
+}
+
+function guarded(context: RpcContext, { versions, gate }: Guards, method: Method): Method {
   if (method.kind === "unary") {
     const handle = method.handle;
     return {
       kind: "unary",
       handle: (call, request) => {
-        const refusal = versions.note(call, false);
-        if (refusal !== undefined) return failCall(call, refusal);
         try {
+          const refusal = versions.note(call, false) ?? gate.unary(call, request);
+          if (refusal !== undefined) return failCall(call, refusal);
           handle(call, request);
         } catch (error) {
           failThrown(context, call, error);
@@ -69,7 +78,7 @@ function guarded(context: RpcContext, versions: ClientVersions, method: Method):
   return {
     ...method,
     handle: (call: ServerStream) => {
-      const refusal = versions.note(call, true);
+      const refusal = versions.note(call, true) ?? gate.stream(call);
       if (refusal !== undefined) return failCall(call, refusal);
       handle(call);
       const onMessage = call.onMessage;

@@ -122,6 +122,7 @@ function serve(
     requestBytesMax,
     serverVersion,
     keysOnlyWithLease: minorVersion < 7,
+    electionTimeoutMs: config.electionTimeoutMs,
   });
   const hasOwnHttp = config.listenClientHttpUrls.length > 0;
   const grpc = serveGrpc(config, logger, rpc, hasOwnHttp ? undefined : door.http);

@@ -123,6 +123,7 @@ export class Service {
       requestBytesMax: settings.requestBytesMax,
       serverVersion: "3.7.1",
       keysOnlyWithLease: settings.keysOnlyWithLease,
+      electionTimeoutMs: settings.electionTimeoutMs,
     });
     this.#server = new GrpcServer({
       methods: this.rpc.methods,
