@@ -4,6 +4,9 @@
  *   <data>/member/format   "holdfast 1\n": the version of this layout
  *   <data>/member/wal/     the log, in etcd's segment format
  *   <data>/member/store/   the store
+ *   <data>/member/store.incoming/   a store being made from a snapshot (install-store.ts)
+ *   <data>/member/store.old/        the store that such a one has replaced, until it is removed
+ *   <data>/member/snap/    snapshots that arrive from other members (snapshot-inbox.ts)
  */
 import type { Disk } from "../seam/index.ts";
 
@@ -14,6 +17,9 @@ export interface DataDirectory {
   readonly root: string;
   readonly wal: string;
   readonly store: string;
+  readonly incoming: string;
+  readonly replaced: string;
+  readonly snapshots: string;
 }
 
 /** An operator's problem with the data directory; the message says what to do. */
@@ -30,8 +36,8 @@ export async function openDataDirectory(
   root: string,
   walDirectory?: string,
 ): Promise<DataDirectory> {
+  const paths = pathsOf(root, walDirectory);
   const member = `${root}/member`;
-  const paths = { root, wal: walDirectory ?? `${member}/wal`, store: `${member}/store` };
   const isEtcds = (await disk.exists(`${member}/snap/db`)) && !(await disk.exists(paths.store));
   if (isEtcds) {
     throw new DataDirectoryError(
@@ -47,6 +53,19 @@ export async function openDataDirectory(
   }
   await checkFormat(disk, `${member}/format`, root);
   return paths;
+}
+
+/** Where things are in a data directory; nothing is looked at. */
+export function pathsOf(root: string, walDirectory?: string): DataDirectory {
+  const member = `${root}/member`;
+  return {
+    root,
+    wal: walDirectory ?? `${member}/wal`,
+    store: `${member}/store`,
+    incoming: `${member}/store.incoming`,
+    replaced: `${member}/store.old`,
+    snapshots: `${member}/snap`,
+  };
 }
 
 async function checkFormat(disk: Disk, path: string, root: string): Promise<void> {
@@ -86,7 +105,7 @@ async function writeFormat(disk: Disk, path: string): Promise<void> {
   await disk.syncDirectory(parentOf(path));
 }
 
-function parentOf(path: string): string {
+export function parentOf(path: string): string {
   const at = path.replace(/\/+$/, "").lastIndexOf("/");
   if (at < 0) return ".";
   return at === 0 ? "/" : path.slice(0, at);

@@ -1,3 +1,23 @@
-export { type DataDirectory, DataDirectoryError, openDataDirectory } from "./data-directory.ts";
+export {
+  type DataDirectory,
+  DataDirectoryError,
+  openDataDirectory,
+  pathsOf,
+} from "./data-directory.ts";
+export { SnapshotRefused } from "./errors.ts";
 export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 export { type ImageOptions, openImage } from "./image.ts";
+export { importedPoint, importStore, type ImportOptions } from "./import-store.ts";
+export {
+  finishInstall,
+  type FinishOptions,
+  type InstallOutcome,
+  type InstallPlace,
+  installStore,
+} from "./install-store.ts";
+export {
+  type Arrival,
+  ArrivalRefused,
+  SnapshotInbox,
+  type SnapshotName,
+} from "./snapshot-inbox.ts";
