@@ -12,7 +12,6 @@ const ETCD_VERBS: ReadonlySet<string> = new Set(["gateway", "grpc-proxy"]);
 const LATER_VERBS: ReadonlySet<string> = new Set([
   "agent",
   "ctl",
-  "dev",
   "disaster",
   "guard",
   "health",

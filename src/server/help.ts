@@ -10,6 +10,9 @@ export const USAGE = `Usage:
   holdfast --config-file FILE
     Start a member with the options of a YAML or JSON file; flags and environment do not count then.
 
+  holdfast dev
+    Run a cluster on this machine for trying things out; holdfast dev --help says more.
+
   holdfast --version
     Show the version.
 

@@ -54,6 +54,18 @@ test("launcher: called through links, one named etcd → finds its package", (t)
   assert.equal(out, `${pid} --version ${root}`);
 });
 
+test("launcher: links named etcdctl and etcdutl are those programs, others the server", (t) => {
+  const root = installed(t);
+  for (const [name, words] of [
+    ["etcd", "--x|y"],
+    ["etcdctl", "ctl|--x|y"],
+    ["etcdutl", "utl|--x|y"],
+  ] as const) {
+    symlinkSync(join(root, "bin", "holdfast"), join(root, name));
+    assert.equal(call(`./${name}`, ["--x", "y"], { cwd: root }).out.split(" ")[1], words);
+  }
+});
+
 test("launcher: a runtime beside the package or on PATH, but none that is too old", (t) => {
   const root = installed(t);
   rmSync(join(root, "node_modules"), { recursive: true });

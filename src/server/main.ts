@@ -1,5 +1,6 @@
 /**
- * The program: reads its options, starts a member, and ends it at a signal. Whatever goes wrong is
+ * The program: a verb is another program; else it reads its options, starts a member, and ends it
+ * at a signal. Whatever goes wrong is
  * one line on stderr (of the log, if that goes there) and exit code 1; a command line that cannot
  * be read shows the usage and ends with 2.
  */
@@ -19,6 +20,11 @@ import { HOLDFAST_VERSION, MINOR_VERSION_DEFAULT, serverVersionOf } from "./vers
 
 /** From the first signal to the end, whatever hangs (FR-13). */
 const STOP_MS_MAX = 4_500;
+
+/** The other programs of the family; each is loaded only when it is called. */
+const VERBS: Readonly<Record<string, (parts: readonly string[]) => Promise<number>>> = {
+  dev: async (parts) => (await import("../dev/index.ts")).runDev(parts),
+};
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -185,7 +191,20 @@ function warnAll(logger: Logger, warnings: readonly string[]): void {
   for (const warning of warnings) logger.warn(warning);
 }
 
+/** Whoever started us is gone when its end of our stdin closes: then as at SIGTERM. */
+function endWithStdin(): void {
+  process.stdin.on("end", () => process.kill(process.pid, "SIGTERM"));
+  process.stdin.on("error", () => undefined);
+  process.stdin.resume();
+}
+
 async function main(): Promise<void> {
+  const verb = VERBS[process.argv[2] ?? ""];
+  if (verb !== undefined) {
+    process.exitCode = await verb(process.argv.slice(3));
+    return;
+  }
+  if (process.env["HOLDFAST_ENDS_WITH_STDIN"] === "1") endWithStdin();
   let planned: Plan | undefined;
   try {
     planned = plan(process.argv.slice(2));
