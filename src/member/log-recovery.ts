@@ -6,7 +6,7 @@
  * the rest is the uncommitted end, which the next leader may replace. Nothing is applied here.
  */
 import { DataDirectoryError } from "../datadir/index.ts";
-import type { Clock, Disk, Logger } from "../seam/index.ts";
+import type { Disk, Logger } from "../seam/index.ts";
 import {
   listSegments,
   type LogPoint,
@@ -15,6 +15,7 @@ import {
   type TermRuns,
   type Wal,
   type WalMetadata,
+  type WalOptions,
   type WalReader,
   type WalSnapshot,
 } from "../wal/index.ts";
@@ -41,7 +42,7 @@ export interface RaftLogFound {
   /** All after `applied`, in order and without gaps. */
   readonly entries: Entry[];
   /** Opens the log for appending; a torn end is cut. Call it once. */
-  resume(clock: Clock): Promise<Wal>;
+  resume(options: WalOptions): Promise<Wal>;
 }
 
 /** Nothing on the disk is changed. Throws DataDirectoryError, WalCorrupt, and what the disk does. */
@@ -72,7 +73,7 @@ export async function readRaftLog(options: LogRecoveryOptions): Promise<RaftLogF
     snapshot: reader.snapshots.findLast(({ index }) => index > 0 && index <= applied.index),
     terms: reader.terms,
     entries,
-    resume: (clock) => resumeWal(reader, { clock }),
+    resume: (walOptions) => resumeWal(reader, walOptions),
   };
 }
 

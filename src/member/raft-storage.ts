@@ -61,6 +61,8 @@ export interface RaftStorageOptions {
   readonly onLoadFailed: (error: Error) => void;
   /** Bytes of entries kept in memory, applied ones included. */
   readonly cacheBytesMax?: number;
+  /** Bytes of entries read from the log at once. */
+  readonly pageBytesMax?: number;
 }
 
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
@@ -89,6 +91,7 @@ export class RaftStorage implements Storage {
   readonly #options: RaftStorageOptions;
   readonly #terms: TermRuns;
   readonly #cacheBytesMax: number;
+  readonly #pageBytesMax: number;
   /** Entry i stands at `#cache[#head + i - #cachedFrom]`; up to the end of the log. */
   #cache: Entry[] = [];
   #head = 0;
@@ -107,6 +110,7 @@ export class RaftStorage implements Storage {
     this.#options = options;
     this.#terms = log.terms;
     this.#cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES_MAX;
+    this.#pageBytesMax = options.pageBytesMax ?? PAGE_BYTES_MAX;
     this.#applied = log.applied;
     this.#cachedFrom = this.lastIndex() + 1 - log.entries.length;
     assert(this.#cachedFrom <= log.applied + 1, "raft storage: what is not applied is in memory");
@@ -277,7 +281,7 @@ export class RaftStorage implements Storage {
     if (lo < this.firstIndex() || lo >= hi) return undefined;
     try {
       const termOf = (index: number): number | undefined => this.#terms.term(index);
-      const entries = await this.#options.load(lo, hi, PAGE_BYTES_MAX, termOf);
+      const entries = await this.#options.load(lo, hi, this.#pageBytesMax, termOf);
       if (generation !== this.#generation || lo < this.firstIndex()) return undefined;
       assert(entries[0]?.index === lo, "raft storage: a page begins where it was asked for");
       this.#pages.push({ lo, entries });
