@@ -56,7 +56,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   peer: { floor: 7, never: ["backend"] },
   client: { floor: 7, only: ["base", "errors", "wire", "seam", "raft", "http2", "grpc", "host"] },
   server: { floor: 8, friends: ["dev", "utl"], usesNode: true, touchesWorld: true },
-  dev: { floor: 8, only: ["base"], usesNode: true, touchesWorld: true },
+  dev: { floor: 8, only: ["base", "wire"], usesNode: true, touchesWorld: true },
   ctl: { floor: 8, only: ["base", "errors", "client", "host"], usesNode: true, touchesWorld: true },
   utl: { floor: 8, never: ["member", "rpc", "peer"], usesNode: true, touchesWorld: true },
   guard: { floor: 8, only: ["base", "errors", "client", "host"], usesNode: true },

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { ChildMember } from "./child-member.ts";
 import { KEYS_HELP, KeyReader, type Command } from "./keys.ts";
-import { askStatus, type MemberStatus } from "./member-status.ts";
+import { type MemberStatus, StatusClient } from "./member-status.ts";
 import { type DevOptions, readDevOptions, Told } from "./options.ts";
 import { makePlan, type Plan, PlanError } from "./plan.ts";
 import { leaderOf, type Row, Screen } from "./screen.ts";
@@ -40,6 +40,7 @@ class DevCluster {
   readonly #screen = new Screen(process.stdout, process.env);
   readonly #keys = new KeyReader();
   readonly #members: ChildMember[];
+  readonly #clients = new Map<string, StatusClient>();
   readonly #statuses = new Map<string, MemberStatus | undefined>();
   readonly #stopped = Promise.withResolvers<number>();
   readonly #hasKeys = process.stdin.isTTY === true && process.stdout.isTTY === true;
@@ -49,6 +50,9 @@ class DevCluster {
   constructor(plan: Plan, killLeaderEveryMs: number) {
     this.#plan = plan;
     this.#killLeaderEveryMs = killLeaderEveryMs;
+    for (const { name, clientPort } of plan.members) {
+      this.#clients.set(name, new StatusClient(clientPort));
+    }
     this.#members = plan.members.map(
       (member) => new ChildMember(member, (child, how) => this.#onExit(child, how)),
     );
@@ -71,6 +75,7 @@ class DevCluster {
     clearInterval(killing);
     this.#releaseKeys();
     await looking;
+    for (const client of this.#clients.values()) client.close();
     await Promise.all(this.#members.map((member) => member.stop()));
     remove(this.#plan);
     this.#screen.say("stopped");
@@ -91,13 +96,13 @@ class DevCluster {
       await Promise.all(
         this.#members.map(async (member) => {
           const isUp = member.state === "running";
-          const status = isUp ? await askStatus(member.plan.clientPort) : undefined;
+          const status = isUp ? await this.#clients.get(member.name)?.ask() : undefined;
           this.#statuses.set(member.name, status);
         }),
       );
       if (this.#isStopping) return;
       const rows = this.#rows();
-      const areAllUp = rows.every(({ status }) => status !== undefined && status.leader !== "0");
+      const areAllUp = rows.every(({ status }) => status !== undefined && status.leader !== 0n);
       if (!this.#isReady && areAllUp) this.#tellReady();
       if (!this.#isReady && !isSlowTold && performance.now() > giveUpAtMs) {
         isSlowTold = true;

@@ -27,7 +27,7 @@ export function roleOf({ state, status }: Row): string {
   if (state !== "running") return state;
   if (status === undefined) return "no answer";
   if (status.isLearner) return "learner";
-  if (status.leader === "0") return "no leader";
+  if (status.leader === 0n) return "no leader";
   return status.leader === status.id ? "leader" : "follower";
 }
 
