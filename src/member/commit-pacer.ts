@@ -58,6 +58,12 @@ export class CommitPacer {
     this.#isClosed = true;
   }
 
+  /** No commit starts any more; what waits is given up. */
+  stop(): void {
+    this.#timer.cancel();
+    this.#isClosed = true;
+  }
+
   #hasWork(): boolean {
     const { applied, durable, pendingOperations } = this.#backend;
     return pendingOperations > 0 || applied.index !== durable.index;

@@ -30,6 +30,11 @@ export class IndexCheckpointer {
     await this.#running;
   }
 
+  /** None is written any more. */
+  stop(): void {
+    this.#timer.cancel();
+  }
+
   #check(): void {
     if (this.#running !== undefined || !this.#options.store.isCheckpointDue) return;
     this.#running = this.#write().finally(() => {

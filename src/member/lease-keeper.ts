@@ -11,9 +11,11 @@ import type { Waiter } from "./types.ts";
 import { LEASE_CHECKPOINTS_MAX, LEASE_SCAN_INTERVAL_MS, LEASES_EXPIRED_MAX } from "./limits.ts";
 
 export interface LeaseKeeperOptions {
-  readonly lessor: Lessor;
+  /** The one of now: a snapshot brings another. */
+  readonly lessor: () => Lessor;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** As the leader: never forwarded to another one. */
   readonly propose: (operation: RaftOperation, waiter: Waiter<ApplyResponse>) => void;
 }
 
@@ -24,7 +26,7 @@ const UNHEARD: Waiter<ApplyResponse> = {
 };
 
 export class LeaseKeeper {
-  readonly #lessor: Lessor;
+  readonly #lessor: () => Lessor;
   readonly #clock: Clock;
   readonly #propose: LeaseKeeperOptions["propose"];
   readonly #timer: Timer;
@@ -49,10 +51,10 @@ export class LeaseKeeper {
 
   #scan(): void {
     const nowMs = this.#clock.monotonicMs();
-    const expired = this.#lessor.expired(nowMs, LEASES_EXPIRED_MAX);
+    const expired = this.#lessor().expired(nowMs, LEASES_EXPIRED_MAX);
     this.#expired += expired.length;
     for (const id of expired) this.#propose({ kind: "leaseRevoke", leaseRevoke: { id } }, UNHEARD);
-    this.#checkpoint(this.#lessor.dueCheckpoints(nowMs, LEASE_CHECKPOINTS_MAX));
+    this.#checkpoint(this.#lessor().dueCheckpoints(nowMs, LEASE_CHECKPOINTS_MAX));
   }
 
   #checkpoint(checkpoints: LeaseCheckpoint[]): void {
@@ -62,7 +64,7 @@ export class LeaseKeeper {
       {
         done: () => undefined,
         refused: (error) => {
-          if (isNeverProposed(error)) this.#lessor.checkpointsDropped(checkpoints);
+          if (isNeverProposed(error)) this.#lessor().checkpointsDropped(checkpoints);
         },
       },
     );
@@ -73,9 +75,10 @@ export class LeaseKeeper {
    * back: a restart must not expire the lease earlier than the client is told here.
    */
   keepAlive(id: bigint, waiter: Waiter<number>): void {
-    const ttlSeconds = this.#lessor.renew(id, this.#clock.monotonicMs());
+    const ttlSeconds = this.#lessor().renew(id, this.#clock.monotonicMs());
     if (ttlSeconds > 0) this.#renewed += 1;
-    if (ttlSeconds === 0 || !this.#lessor.needsCheckpointClear(id)) return waiter.done(ttlSeconds);
+    if (ttlSeconds === 0 || !this.#lessor().needsCheckpointClear(id))
+      return waiter.done(ttlSeconds);
     this.#propose(
       { kind: "leaseCheckpoint", checkpoints: [{ id, remainingTtlSeconds: 0 }] },
       {
@@ -87,5 +90,9 @@ export class LeaseKeeper {
 }
 
 function isNeverProposed(error: EtcdError): boolean {
-  return error === errors.TooManyRequests || error === errors.Stopped;
+  return (
+    error === errors.TooManyRequests ||
+    error === errors.Stopped ||
+    error === errors.NotPrimaryLessor
+  );
 }

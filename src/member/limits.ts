@@ -24,3 +24,17 @@ export const TICK_INTERVAL_MS = 50;
 export const CHECKPOINT_CHECK_MS = 5_000;
 /** Effects that wait for the store. Beyond: no batch is begun until the store has caught up. */
 export const OVERLAY_BYTES_MAX = 128 * 1024 * 1024;
+/** Bytes of proposals that followers passed on and that wait for a batch. Beyond: dropped. */
+export const FORWARDED_BYTES_MAX = 64 * 1024 * 1024;
+/** A round of reads without an answer is begun anew after this long, as in etcd. */
+export const READ_RETRY_MS = 500;
+/** Reads waiting for a round. Beyond: `too many requests`. */
+export const READS_WAITING_MAX = 50_000;
+/** Bytes of committed entries handed to the machine and not yet applied. */
+export const APPLYING_BYTES_MAX = 8 * 1024 * 1024;
+/** Bytes of a leader's log that are not committed yet. Beyond: proposals wait. */
+export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
+/** A question that no leader answered is asked again after this long (LE-04). */
+export const QUESTION_RETRY_MS = 50;
+/** What was proposed before a stop gets this long to be answered. */
+export const CLOSE_WAIT_MS = 2_000;

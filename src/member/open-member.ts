@@ -1,38 +1,43 @@
 /**
- * Makes a member from its data directory: a new one is founded, an old one is brought back to where
- * its log ends. Either way it starts a new term as its own leader, publishes its attributes and
- * decides the cluster's version, all through the log.
+ * Makes a member from its data directory: a new one is founded or joins, an old one is brought back
+ * to where its store stands; what its log holds beyond that comes by the consensus's ordinary way.
  */
-import { createMachine, type Machine } from "../apply/index.ts";
-import { openAlarms } from "../alarm/index.ts";
 import type { Backend } from "../backend/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
-import { openLessor } from "../lease/index.ts";
-import { openStore } from "../mvcc/index.ts";
-import type { Clock, Digests, Disk, Entropy, Logger, Timers } from "../seam/index.ts";
-import { walExists } from "../wal/index.ts";
-import { createWatchHub } from "../watch/index.ts";
-import { EntryType, type HardState, type RaftOperation } from "../wire/index.ts";
-import {
-  type DataDirectory,
-  DataDirectoryError,
-  formatId,
-  openDataDirectory,
-} from "../datadir/index.ts";
-import type { AppendLog } from "./log-loop.ts";
-import { type MemberSettings, SoloMember } from "./member.ts";
-import { foundLog, recoverLog } from "./recovery.ts";
+import { type DataDirectory, formatId, openDataDirectory } from "../datadir/index.ts";
+import type {
+  Clock,
+  Digests,
+  Disk,
+  Entropy,
+  Logger,
+  PeerHandler,
+  PeerMember,
+  PeerNetwork,
+  Timers,
+} from "../seam/index.ts";
+import { RangeReader, walExists } from "../wal/index.ts";
+import { type ConfState, emptyConfState } from "../wire/index.ts";
+import type { Beginning } from "./beginning.ts";
+import { beginLog } from "./begin-log.ts";
+import { introduce } from "./introduction.ts";
+import { LocalStore } from "./local-store.ts";
+import { readRaftLog } from "./log-recovery.ts";
+import { RaftMember } from "./raft-member.ts";
+import { RaftStorage } from "./raft-storage.ts";
+import type { MemberSettings } from "./settings.ts";
+import { Snapshots } from "./snapshots.ts";
 
 export interface OpenMemberOptions {
   readonly dataDirectory: string;
   readonly walDirectory: string | undefined;
   readonly name: string;
-  /** initial-cluster's URLs for this name: they and the token fix the ids (ID-05). */
-  readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
+  /** Asked when there is no log yet, and only then. */
+  readonly beginning: () => Promise<Beginning>;
   readonly clusterToken: string;
-  /** "3.7.0": what a cluster that has not decided yet decides. */
-  readonly clusterVersion: string;
+  /** "3.7.1": what peers are told, and what the cluster's version is decided from. */
+  readonly serverVersion: string;
   readonly progressIntervalMs: number;
   readonly settings: MemberSettings;
   readonly disk: Disk;
@@ -43,127 +48,111 @@ export interface OpenMemberOptions {
   readonly logger: Logger;
   /** Opens the store in a directory: the host's choice of engine. */
   readonly openBackend: (directory: string) => Promise<Backend>;
+  readonly openNetwork: (handler: PeerHandler) => PeerNetwork;
   readonly onFatal: (error: Error) => void;
+  readonly onRemoved: () => void;
 }
 
-/** Settles when the member serves: its own entries are applied. */
-export async function openMember(options: OpenMemberOptions): Promise<SoloMember> {
+/** Settles when the member runs: peers are heard, and the consensus has begun. */
+export async function openMember(options: OpenMemberOptions): Promise<RaftMember> {
   const { disk } = options;
   const paths = await openDataDirectory(disk, options.dataDirectory, options.walDirectory);
+  const knownPeers = await begin(options, paths);
   const backend = await options.openBackend(paths.store);
-  let member: SoloMember | undefined;
+  let member: RaftMember;
   try {
-    member = await openOn(options, paths, backend);
-    await introduce(options, member);
-    return member;
+    member = await recover(options, paths, backend, knownPeers);
   } catch (error) {
-    await (member === undefined ? backend.close() : member.close());
+    await backend.close();
     throw error;
   }
+  member.start();
+  member.introduced = introduce(options, member);
+  return member;
 }
 
-async function openOn(
+/** Makes the log of a member that has none; the members that a joiner was told of. */
+async function begin(
+  options: OpenMemberOptions,
+  paths: DataDirectory,
+): Promise<readonly PeerMember[]> {
+  const { disk } = options;
+  if (await walExists(disk, paths.wal)) return [];
+  const beginning = await options.beginning();
+  await beginLog({ ...options, walDirectory: paths.wal, beginning });
+  return beginning.kind === "join" ? beginning.members : [];
+}
+
+async function recover(
   options: OpenMemberOptions,
   paths: DataDirectory,
   backend: Backend,
-): Promise<SoloMember> {
+  knownPeers: readonly PeerMember[],
+): Promise<RaftMember> {
   const { disk, clock, timers, logger, settings } = options;
-  const hasLog = await walExists(disk, paths.wal);
-  if (!hasLog && backend.applied.index > 0) {
-    throw new DataDirectoryError(
-      `the store in ${paths.store} stands at index ${backend.applied.index}, but there is no log ` +
-        `in ${paths.wal}; put the log back (is --wal-dir right?), or a copy of the whole data ` +
-        "directory",
-    );
-  }
-  const lessor = openLessor(backend);
-  const store = await openStore(backend, {
-    yieldToLoop: () => new Promise((resolve) => timers.soon(resolve)),
-    checkpoint: { disk, directory: paths.store },
+  const found = await readRaftLog({
+    disk,
+    walDirectory: paths.wal,
+    applied: backend.applied,
+    catchUpEntries: settings.snapshotCatchUpEntries,
     logger,
-    onLease: (key, lease) => lessor.attach(lease, key),
   });
-  const alarmSet = openAlarms(backend);
-  const machine = createMachine({
-    backend,
-    store,
-    lessor,
-    alarms: alarmSet,
-    keysOnlyWithLease: settings.keysOnlyWithLease,
+  const link: { member?: RaftMember } = {};
+  const openStore = (opened: Backend) =>
+    LocalStore.open(opened, {
+      directory: paths.store,
+      settings,
+      disk,
+      clock,
+      timers,
+      logger,
+      onDurable: (point) => link.member?.storeDurable(point),
+      onFatal: (error) => link.member?.fail(error),
+    });
+  const local = await openStore(backend);
+  const confState = confStateOf(local);
+  const wal = await found.resume({ clock });
+  const reader = new RangeReader(disk, wal);
+  const storage = new RaftStorage({
+    log: { ...found, confState, applied: backend.applied.index },
+    load: (lo, hi, bytesMax, termOf) => reader.read(lo, hi, bytesMax, termOf),
+    snapshotMetadata: () => link.member?.snapshotMetadata(),
+    onLoaded: () => link.member?.driver.entriesLoaded(),
+    onLoadFailed: (error) =>
+      logger.error("an old part of the log cannot be read; who needs it gets a snapshot", {
+        error: error.message,
+      }),
   });
-  const recovery = { ...options, walDirectory: paths.wal, machine, backend };
-  const log = hasLog ? await recoverLog(recovery) : await foundLog(recovery);
-  const hub = createWatchHub(store, {
-    progressIntervalMs: options.progressIntervalMs,
+  logger.info("recovered", {
+    "local-member-id": formatId(found.metadata.nodeId),
+    "cluster-id": formatId(found.metadata.clusterId),
+    "store-index": backend.applied.index,
+    "commit-index": found.hardState.commit,
+    "log-index": storage.lastIndex(),
+  });
+  link.member = new RaftMember({
+    ...options,
+    id: found.metadata.nodeId,
+    clusterId: found.metadata.clusterId,
+    local,
+    wal,
+    storage,
+    hardState: found.hardState,
+    confState,
+    snapshotIndex: found.snapshot?.index ?? 0,
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,
+    knownPeers,
+    makeSnapshots: (member) => new Snapshots({ member, timers, logger }),
   });
-  const term = log.hardState.term + 1;
-  const hardState = { term, vote: log.id, commit: log.lastIndex };
-  await lead(log.wal, machine, hardState);
-  lessor.promote(clock.monotonicMs(), settings.electionTimeoutMs);
-  logger.info("became leader", {
-    "local-member-id": formatId(log.id),
-    "cluster-id": formatId(log.clusterId),
-    term,
-  });
-  const { entropy, digests, onFatal } = options;
-  return new SoloMember({
-    ...log,
-    hardState,
-    lastIndex: log.lastIndex + 1,
-    backend,
-    store,
-    machine,
-    lessor,
-    alarmSet,
-    hub,
-    clock,
-    timers,
-    entropy,
-    digests,
-    logger,
-    settings,
-    onFatal,
-  });
+  return link.member;
 }
 
-/** A vote for itself and the empty entry that starts its term (RA-07). */
-async function lead(wal: AppendLog, machine: Machine, hardState: HardState): Promise<void> {
-  const index = hardState.commit + 1;
-  const { term } = hardState;
-  const marker = { type: EntryType.NORMAL, term, index, data: Buffer.alloc(0) };
-  await wal.append([marker], hardState);
-  machine.advance(index, term);
-}
-
-/** The lines are those that tools wait for, at every start (tools-expect). */
-async function introduce(options: OpenMemberOptions, member: SoloMember): Promise<void> {
-  const { logger, name } = options;
-  const clientUrls = [...options.clientUrls];
-  const mine = member.members().find((row) => row.id === member.id);
-  const isPublished =
-    mine !== undefined &&
-    mine.name === name &&
-    mine.clientUrls.length === clientUrls.length &&
-    mine.clientUrls.every((url, position) => url === clientUrls[position]);
-  if (!isPublished) {
-    const attributes = { name, clientUrls };
-    await proposed(member, { kind: "memberAttributesSet", memberId: member.id, attributes });
-  }
-  logger.info("published local member to cluster through raft", {
-    "local-member-id": formatId(member.id),
-    "local-member-attributes": `{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}`,
-    "cluster-id": formatId(member.clusterId),
-  });
-  if (member.clusterVersion === undefined) {
-    await proposed(member, { kind: "clusterVersionSet", version: options.clusterVersion });
-    logger.info("set initial cluster version", { "cluster-version": member.clusterVersion });
-  }
-  logger.info("enabled capabilities for version", { "cluster-version": member.clusterVersion });
-}
-
-function proposed(member: SoloMember, operation: RaftOperation): Promise<void> {
-  return new Promise((resolve, reject) => {
-    member.propose(operation, { done: () => resolve(), refused: reject });
-  });
+/** Stores of single members from before there were clusters lack the row. */
+function confStateOf({ machine, backend }: LocalStore): ConfState {
+  const stored = machine.confState();
+  if (stored !== undefined || backend.applied.index === 0) return stored ?? emptyConfState();
+  const members = machine.members();
+  const ids = (isLearner: boolean) =>
+    members.filter((member) => member.isLearner === isLearner).map(({ id }) => id);
+  return { ...emptyConfState(), voters: ids(false), learners: ids(true) };
 }

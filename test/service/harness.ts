@@ -8,9 +8,9 @@ import { Prng } from "../../src/base/index.ts";
 import type { Code } from "../../src/errors/index.ts";
 import { ClientGroup, type ClientCall, type GrpcClient, GrpcServer } from "../../src/grpc/index.ts";
 import { systemDigests } from "../../src/host/index.ts";
-import { type MemberSettings, openMember, type SoloMember } from "../../src/member/index.ts";
+import { type MemberSettings, openMember, type RaftMember } from "../../src/member/index.ts";
 import { openRpc, type Rpc } from "../../src/rpc/index.ts";
-import type { Logger } from "../../src/seam/index.ts";
+import type { Logger, PeerNetwork, Timers } from "../../src/seam/index.ts";
 import {
   connectionPair,
   ManualTime,
@@ -43,14 +43,45 @@ const SETTINGS: MemberSettings = {
   quotaBytes: 0,
   requestBytesMax: 1_572_864,
   snapshotCount: 10_000,
+  snapshotCatchUpEntries: 5_000,
   walsMax: 5,
   electionTimeoutMs: 1_000,
   heartbeatMs: 100,
+  electionTickAdvance: true,
+  preVote: true,
+  strictReconfig: true,
+  learnersMax: 1,
   compactStepRecords: 1_000,
   compactRestMs: 10,
   retention: { mode: "off" },
   keysOnlyWithLease: false,
 };
+
+const FOUNDERS = [{ name: "default", peerUrls: ["http://localhost:2380"] }];
+
+const refuse = () => Promise.reject(new Error("there is no other member"));
+/** The network of a cluster of one. */
+const LONELY: PeerNetwork = {
+  add: () => undefined,
+  update: () => undefined,
+  remove: () => undefined,
+  send: () => undefined,
+  sendSnapshot: (_message, image) => image.close(),
+  connectedSinceMs: () => undefined,
+  versions: refuse,
+  keepAlive: refuse,
+  leaseTimes: refuse,
+  promote: refuse,
+  hashKv: refuse,
+  close: () => Promise.resolve(),
+};
+
+/** A new cluster decides its version a moment after it has a leader. */
+async function versionDecided(member: RaftMember, timers: Timers): Promise<void> {
+  while (member.clusterVersion === undefined) {
+    await new Promise<void>((resolve) => timers.soon(resolve));
+  }
+}
 
 /** Turns of the loop after which a test that still waits is hung. */
 const ROUNDS_MAX = 20_000;
@@ -69,7 +100,7 @@ export class Service {
   readonly medium = new MemoryMedium();
   readonly fatal: Error[] = [];
   backend: MemoryBackend;
-  member!: SoloMember;
+  member!: RaftMember;
   rpc!: Rpc;
   client!: GrpcClient;
   #server!: GrpcServer;
@@ -99,10 +130,10 @@ export class Service {
         dataDirectory: "/data/default.etcd",
         walDirectory: undefined,
         name: "default",
-        peerUrls: ["http://localhost:2380"],
+        beginning: () => Promise.resolve({ kind: "found", founders: FOUNDERS }),
         clientUrls: ["http://localhost:2379"],
         clusterToken: "etcd-cluster",
-        clusterVersion: "3.7.0",
+        serverVersion: "3.7.1",
         progressIntervalMs: 600_000,
         settings,
         disk: this.disk,
@@ -112,9 +143,13 @@ export class Service {
         digests: systemDigests,
         logger: SILENT,
         openBackend: () => Promise.resolve(this.backend),
+        openNetwork: () => LONELY,
         onFatal: (error) => this.fatal.push(error),
+        onRemoved: () => undefined,
       }),
     );
+    await this.until(this.member.introduced);
+    await this.until(versionDecided(this.member, this.time));
     this.rpc = openRpc({
       member: this.member,
       timers: this.time,

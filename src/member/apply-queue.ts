@@ -1,0 +1,136 @@
+/**
+ * Committed entries on their way to the machine: in order, a bounded slice at a time, with a turn
+ * of the event loop between slices, so that heartbeats and clients are never kept waiting.
+ */
+import type { ApplyOutcome } from "../apply/index.ts";
+import { MalformedError } from "../base/index.ts";
+import { EtcdError } from "../errors/index.ts";
+import type { Timers } from "../seam/index.ts";
+import { decodeRaftRequest, type Entry, EntryType, type RaftRequest } from "../wire/index.ts";
+import { APPLY_SLICE_ENTRIES } from "./limits.ts";
+import type { Proposals } from "./proposals.ts";
+
+/** What becomes of a committed entry. Throws only when the store is broken: then all stops. */
+export interface Applier {
+  /** `isWaited`: a client of this member waits for the outcome. */
+  applyRequest(entry: Entry, request: RaftRequest, isWaited: boolean): ApplyOutcome;
+  applyConfChange(entry: Entry): void;
+  /** An empty entry, or one that cannot be read: it only moves the applied index. */
+  pass(entry: Entry): void;
+  /** A slice was applied, up to `index`. */
+  appliedTo(index: number): void;
+}
+
+interface Batch {
+  readonly entries: readonly Entry[];
+  readonly done: () => void;
+  applied: number;
+}
+
+export interface ApplyQueueOptions {
+  readonly timers: Timers;
+  readonly proposals: Proposals;
+  readonly applier: Applier;
+  /** The store is behind: nothing is applied until `wake`. */
+  readonly isHeldBack: () => boolean;
+  readonly onBroken: (error: unknown) => void;
+}
+
+export class ApplyQueue {
+  readonly #options: ApplyQueueOptions;
+  #batches: Batch[] = [];
+  #isPlanned = false;
+  #isStopped = false;
+
+  constructor(options: ApplyQueueOptions) {
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  /** `done` is called when all of them are applied. */
+  push(entries: readonly Entry[], done: () => void): void {
+    this.#batches.push({ entries, done, applied: 0 });
+    if (!this.#isPlanned) this.#step();
+  }
+
+  /** The store has caught up. */
+  wake(): void {
+    if (!this.#isPlanned && this.#batches.length > 0) this.#plan();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#batches = [];
+  }
+
+  #plan(): void {
+    this.#isPlanned = true;
+    this.#options.timers.soon(() => {
+      this.#isPlanned = false;
+      this.#step();
+    });
+  }
+
+  #step(): void {
+    if (this.#isStopped || this.#options.isHeldBack()) return;
+    // What `done` pushes is applied in its own turn.
+    this.#isPlanned = true;
+    try {
+      this.#applySlice();
+    } catch (error) {
+      this.stop();
+      this.#options.onBroken(error);
+    }
+    this.#isPlanned = false;
+    if (this.#batches.length > 0) this.#plan();
+  }
+
+  #applySlice(): void {
+    let left = APPLY_SLICE_ENTRIES;
+    let last = 0;
+    const finished: Batch[] = [];
+    while (left > 0 && this.#batches.length > 0) {
+      const batch = this.#batches[0] as Batch;
+      const end = Math.min(batch.entries.length, batch.applied + left);
+      left -= end - batch.applied;
+      while (batch.applied < end) {
+        const entry = batch.entries[batch.applied] as Entry;
+        this.#apply(entry);
+        batch.applied += 1;
+        last = entry.index;
+      }
+      if (batch.applied < batch.entries.length) break;
+      this.#batches.shift();
+      finished.push(batch);
+    }
+    if (last > 0) this.#options.applier.appliedTo(last);
+    for (const batch of finished) batch.done();
+  }
+
+  /** The log is taken as hostile: what cannot be read is passed over, on every member alike. */
+  #apply(entry: Entry): void {
+    const { applier, proposals } = this.#options;
+    if (entry.type !== EntryType.NORMAL) return applier.applyConfChange(entry);
+    if (entry.data.length === 0) return applier.pass(entry);
+    const proposal = proposals.claim(entry.data);
+    const request = proposal === undefined ? tryDecode(entry.data) : proposal.request;
+    if (request === undefined) return applier.pass(entry);
+    const waiter = proposal?.waiter;
+    const outcome = applier.applyRequest(entry, request, waiter !== undefined);
+    if (waiter === undefined) return;
+    if (outcome instanceof EtcdError) waiter.refused(outcome);
+    else waiter.done(outcome);
+  }
+}
+
+function tryDecode(data: Buffer): RaftRequest | undefined {
+  try {
+    return decodeRaftRequest(data);
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,339 @@
+/**
+ * The loop around the consensus: what came in a turn of the event loop goes in together, and what
+ * comes out is written, sent and applied, with asynchronous storage writes (thesis 10.2.1).
+ *
+ *   proposals, messages, ticks -> RawNode -> Ready -> log | peers | machine -> answers -> RawNode
+ *
+ * A leader takes the next batch of proposals when its last one is durable: so the batch follows the
+ * load, each costs one write here and one message a follower, and those go out while the write is
+ * under way.
+ */
+import { Prng } from "../base/index.ts";
+import {
+  ETCD_RAFT_OPTIONS,
+  type Evidence,
+  isStorageMessage,
+  NONE,
+  RawNode,
+  type Ready,
+  type StepResult,
+} from "../raft/index.ts";
+import type { Entropy, PeerNetwork, Receipt, Timers } from "../seam/index.ts";
+import {
+  type ConfChange,
+  EntryType,
+  type HardState,
+  type Message,
+  MessageType,
+  type Snapshot,
+} from "../wire/index.ts";
+import { errors } from "../errors/index.ts";
+import { type Applier, ApplyQueue } from "./apply-queue.ts";
+import { APPLYING_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from "./limits.ts";
+import { Proposals } from "./proposals.ts";
+import type { RaftStorage } from "./raft-storage.ts";
+import { ReadRounds } from "./read-rounds.ts";
+import { type DurableLog, StorageQueue } from "./storage-queue.ts";
+
+export interface DriverEvents {
+  /** The leader, or this member's part, is another one. */
+  leadershipChanged(): void;
+  evidence(evidence: Evidence): void;
+  /** MsgSnap is to be sent with an image of the store. */
+  sendSnapshot(message: Message): void;
+  /** Makes the snapshot that was received the state; see StorageQueue. */
+  installSnapshot(snapshot: Snapshot): Promise<void>;
+  /** Nothing that follows can be trusted: the member must stop. */
+  broken(error: Error): void;
+}
+
+export interface DriverOptions {
+  readonly id: bigint;
+  readonly log: DurableLog;
+  readonly storage: RaftStorage;
+  readonly hardState: HardState;
+  readonly network: PeerNetwork;
+  readonly timers: Timers;
+  readonly entropy: Entropy;
+  readonly electionTicks: number;
+  readonly preVote: boolean;
+  readonly applier: Applier;
+  readonly isHeldBack: () => boolean;
+  readonly events: DriverEvents;
+}
+
+export class Driver {
+  readonly node: RawNode;
+  readonly proposals: Proposals;
+  readonly reads: ReadRounds;
+  readonly #options: DriverOptions;
+  readonly #storageQueue: StorageQueue;
+  readonly #applyQueue: ApplyQueue;
+  #confChanges: ConfChange[] = [];
+  #isTurnPlanned = false;
+  #isStopped = false;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    const { id, storage, entropy, timers, applier } = options;
+    const epoch = entropy.bytes(8).readBigUInt64BE(0);
+    this.node = new RawNode({
+      ...ETCD_RAFT_OPTIONS,
+      id,
+      storage,
+      prng: new Prng(entropy.bytes(4).readUInt32BE(0)),
+      electionTimeoutTicks: options.electionTicks,
+      preVote: options.preVote,
+      appliedIndex: storage.applied,
+      applyingBytesMax: APPLYING_BYTES_MAX,
+      uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
+      readEpoch: epoch,
+      asyncStorageWrites: true,
+    });
+    this.proposals = new Proposals(Number(id & 0xffffn));
+    this.reads = new ReadRounds({
+      id,
+      epoch,
+      ask: (context) => this.leader !== NONE && this.node.readIndex(context) === "ok",
+      send: (message) => options.network.send(message),
+      applied: () => storage.applied,
+      term: () => this.term,
+    });
+    const onBroken = (error: unknown) => this.#broken(error);
+    this.#storageQueue = new StorageQueue({
+      log: options.log,
+      hardState: options.hardState,
+      onEntries: (entries) => storage.append(entries),
+      install: (snapshot) => options.events.installSnapshot(snapshot),
+      deliver: (responses) => this.#deliver(responses),
+      onBroken,
+    });
+    this.#applyQueue = new ApplyQueue({
+      timers,
+      proposals: this.proposals,
+      applier,
+      isHeldBack: options.isHeldBack,
+      onBroken,
+    });
+  }
+
+  get leader(): bigint {
+    return this.node.raft.lead;
+  }
+
+  get isLeader(): boolean {
+    return this.node.raft.role === "leader";
+  }
+
+  get term(): number {
+    return this.node.raft.term;
+  }
+
+  get committed(): number {
+    return this.node.raft.log.committed;
+  }
+
+  get applied(): number {
+    return this.#options.storage.applied;
+  }
+
+  tick(): void {
+    if (this.#isStopped) return;
+    this.node.tick();
+    this.wake();
+  }
+
+  /** Something was put into `proposals` or `reads`, or changed that they wait for. */
+  wake(): void {
+    if (this.#isTurnPlanned || this.#isStopped) return;
+    this.#isTurnPlanned = true;
+    this.#options.timers.soon(() => {
+      this.#isTurnPlanned = false;
+      this.#turn();
+    });
+  }
+
+  /** The store has caught up with what was applied. */
+  storeCaughtUp(): void {
+    this.#applyQueue.wake();
+    this.wake();
+  }
+
+  /** Proposed as soon as there is a leader; it is the caller's to stop waiting. */
+  proposeConfChange(change: ConfChange): void {
+    this.#confChanges.push(change);
+    this.wake();
+  }
+
+  /** The asker waits no more. */
+  dropConfChange(change: ConfChange): void {
+    this.#confChanges = this.#confChanges.filter((other) => other !== change);
+  }
+
+  campaign(): void {
+    this.node.campaign();
+    this.wake();
+  }
+
+  /** Its host says that the leader's process is gone: no need to wait for the timeout. */
+  forgetLeader(): void {
+    this.node.forgetLeader();
+    this.wake();
+  }
+
+  transferLeader(to: bigint): void {
+    this.node.transferLeader(to);
+    this.wake();
+  }
+
+  receive(message: Message): Receipt {
+    if (message.to !== this.#options.id) return "notForMe";
+    if (this.#isStopped) return "taken";
+    if (message.type === MessageType.PROP && this.#takeForwarded(message)) return "taken";
+    if (message.type === MessageType.READ_INDEX && this.isLeader && message.entries.length === 1) {
+      this.reads.addForwarded(message);
+    } else {
+      this.node.step(message);
+    }
+    this.wake();
+    return "taken";
+  }
+
+  /** Normal entries join the next batch; a change of the configuration goes its own way. */
+  #takeForwarded(message: Message): boolean {
+    if (message.entries.some((entry) => entry.type !== EntryType.NORMAL)) return false;
+    for (const entry of message.entries) {
+      if (!this.proposals.addForwarded(entry.data)) break;
+    }
+    this.wake();
+    return true;
+  }
+
+  unreachable(id: bigint): void {
+    if (this.#isStopped) return;
+    this.node.reportUnreachable(id);
+    this.wake();
+  }
+
+  snapshotSent(id: bigint, isFailure: boolean): void {
+    if (this.#isStopped) return;
+    this.node.reportSnapshot(id, isFailure);
+    this.wake();
+  }
+
+  /** Entries that were only on disk are in memory now. */
+  entriesLoaded(): void {
+    for (const [id] of this.node.status().progress) this.node.resumeSending(id);
+    this.wake();
+  }
+
+  #turn(): void {
+    if (this.#isStopped) return;
+    try {
+      this.#feed();
+      while (this.node.hasReady()) {
+        this.#process(this.node.ready());
+        this.#feed();
+      }
+    } catch (error) {
+      this.#broken(error);
+    }
+    this.#checkIdle();
+  }
+
+  #feed(): void {
+    if (this.reads.isWaiting) this.reads.start(this.#nowMs);
+    if (this.leader === NONE) return;
+    if (this.#confChanges.length > 0) {
+      this.#confChanges = this.#confChanges.filter(
+        (change) => this.node.proposeConfChange(change) === "proposalDropped",
+      );
+    }
+    if (!this.proposals.isWaiting) return;
+    if (this.isLeader && (!this.#storageQueue.isIdle || this.#options.isHeldBack())) return;
+    this.#propose();
+  }
+
+  #propose(): void {
+    const batch = this.proposals.take(this.isLeader, errors.NotPrimaryLessor);
+    if (batch === undefined) return;
+    const { term } = this;
+    const result: StepResult = this.node.proposeBatch(batch.data);
+    if (result === "ok") this.proposals.handedOver(batch, term);
+    else this.proposals.giveBack(batch);
+  }
+
+  /** Monotonic, set by `setNow`: a coarse time will do for retries. */
+  #nowMs = 0;
+
+  setNow(nowMs: number): void {
+    this.#nowMs = nowMs;
+  }
+
+  #process(ready: Ready): void {
+    for (const evidence of ready.evidence) this.#options.events.evidence(evidence);
+    if (ready.softState !== undefined) {
+      this.reads.leaderChanged();
+      this.#options.events.leadershipChanged();
+    }
+    for (const state of ready.readStates) this.reads.confirmed(state);
+    this.#send(ready.messages);
+    for (const message of ready.messages) {
+      if (!isStorageMessage(message)) continue;
+      if (message.type === MessageType.STORAGE_APPEND) this.#storageQueue.push(message);
+      else this.#applyQueue.push(message.entries, () => this.#deliver(message.responses));
+    }
+  }
+
+  /** Before the log is written: followers write at the same time. */
+  #send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (isStorageMessage(message)) continue;
+      if (message.type === MessageType.SNAP) this.#options.events.sendSnapshot(message);
+      else this.#options.network.send(message);
+    }
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    for (const response of responses) {
+      if (response.to === this.#options.id) this.node.deliver(response);
+      else this.#options.network.send(response);
+    }
+    this.wake();
+  }
+
+  #broken(error: unknown): void {
+    if (this.#isStopped) return;
+    this.stop();
+    this.#options.events.broken(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Refuses what waits; nothing is proposed, sent or applied any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#applyQueue.stop();
+    this.proposals.refuseAll(errors.Stopped);
+    this.reads.refuseAll(errors.Stopped);
+    this.#checkIdle();
+  }
+
+  /** Settles when no proposal is open, all that is committed is applied, and no write goes on. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve);
+      this.wake();
+      this.#checkIdle();
+    });
+  }
+
+  #checkIdle(): void {
+    if (this.#idleWaiters.length === 0) return;
+    const isIdle =
+      this.proposals.size === 0 && this.#storageQueue.isIdle && this.#applyQueue.isEmpty;
+    if (!isIdle && !this.#isStopped) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What a member holds of the replicated state, with everything that works on it: store, machine,
+ * leases, alarms, and those who commit, scrub and measure it. One piece, because a snapshot of
+ * another member replaces all of it at once.
+ */
+import { type AlarmSet, openAlarms } from "../alarm/index.ts";
+import { createMachine, type Machine } from "../apply/index.ts";
+import type { AppliedPoint, Backend } from "../backend/index.ts";
+import { type Lessor, openLessor } from "../lease/index.ts";
+import { type CheckpointingStore, openStore } from "../mvcc/index.ts";
+import type { Clock, Disk, Logger, Timers } from "../seam/index.ts";
+import { CommitPacer } from "./commit-pacer.ts";
+import { IndexCheckpointer } from "./index-checkpointer.ts";
+import { Quota } from "./quota.ts";
+import { Scrubber } from "./scrubber.ts";
+
+export interface LocalStoreOptions {
+  readonly directory: string;
+  readonly settings: {
+    readonly quotaBytes: number;
+    readonly compactStepRecords: number;
+    readonly compactRestMs: number;
+    readonly keysOnlyWithLease: boolean;
+  };
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Effects up to `point` are on the medium. */
+  readonly onDurable: (point: AppliedPoint) => void;
+  readonly onFatal: (error: Error) => void;
+}
+
+export class LocalStore {
+  readonly backend: Backend;
+  readonly store: CheckpointingStore;
+  readonly lessor: Lessor;
+  readonly alarmSet: AlarmSet;
+  readonly machine: Machine;
+  readonly quota: Quota;
+  readonly pacer: CommitPacer;
+  readonly scrubber: Scrubber;
+  readonly #checkpointer: IndexCheckpointer;
+
+  /** Reads what is in `backend`, which belongs to the new store from here. */
+  static async open(backend: Backend, options: LocalStoreOptions): Promise<LocalStore> {
+    const lessor = openLessor(backend);
+    const { timers, disk, directory, logger } = options;
+    const store = await openStore(backend, {
+      yieldToLoop: () => new Promise((resolve) => timers.soon(resolve)),
+      checkpoint: { disk, directory },
+      logger,
+      onLease: (key, lease) => lessor.attach(lease, key),
+    });
+    return new LocalStore(backend, store, lessor, options);
+  }
+
+  private constructor(
+    backend: Backend,
+    store: CheckpointingStore,
+    lessor: Lessor,
+    options: LocalStoreOptions,
+  ) {
+    const { timers, clock, logger, settings, onFatal } = options;
+    this.backend = backend;
+    this.store = store;
+    this.lessor = lessor;
+    this.alarmSet = openAlarms(backend);
+    this.machine = createMachine({
+      backend,
+      store,
+      lessor,
+      alarms: this.alarmSet,
+      keysOnlyWithLease: settings.keysOnlyWithLease,
+    });
+    this.quota = new Quota(backend, settings.quotaBytes);
+    const { onDurable } = options;
+    this.pacer = new CommitPacer({ backend, timers, clock, onDurable, onFatal });
+    this.scrubber = new Scrubber({
+      store,
+      timers,
+      stepRecords: settings.compactStepRecords,
+      restMs: settings.compactRestMs,
+      onFatal,
+      onFinished: () =>
+        logger.info("finished scheduled compaction", {
+          "compact-revision": store.compactRevision,
+        }),
+    });
+    this.#checkpointer = new IndexCheckpointer({ store, timers, logger });
+  }
+
+  /** Brings everything to the disk and closes it; `hasFailed`: closes it as it is. */
+  async close(hasFailed: boolean): Promise<void> {
+    this.scrubber.close();
+    await this.#checkpointer.close();
+    if (!hasFailed) await this.pacer.close();
+    await this.backend.close();
+  }
+
+  /** Another store has taken its place: nothing is written any more, reads under way go on. */
+  retire(): void {
+    this.scrubber.close();
+    this.#checkpointer.stop();
+    this.pacer.stop();
+  }
+}

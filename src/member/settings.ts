@@ -1,0 +1,24 @@
+import type { Retention } from "./auto-compactor.ts";
+
+/** What the operator may set; every field has etcd's default in server/. */
+export interface MemberSettings {
+  readonly quotaBytes: number;
+  readonly requestBytesMax: number;
+  readonly snapshotCount: number;
+  /** Entries kept for members that lag, before they need a snapshot (RA-05). */
+  readonly snapshotCatchUpEntries: number;
+  readonly walsMax: number;
+  readonly electionTimeoutMs: number;
+  /** A tick of the consensus (RA-01). */
+  readonly heartbeatMs: number;
+  /** Once a quorum is connected, the first election need not wait its whole timeout. */
+  readonly electionTickAdvance: boolean;
+  readonly preVote: boolean;
+  readonly strictReconfig: boolean;
+  readonly learnersMax: number;
+  readonly compactStepRecords: number;
+  readonly compactRestMs: number;
+  readonly retention: Retention;
+  /** Answers to keys_only hold the lease, as before 3.7 (KV-06). */
+  readonly keysOnlyWithLease: boolean;
+}
