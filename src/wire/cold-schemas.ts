@@ -12,6 +12,7 @@ export {
   MemberUpdateResponseSchema,
 } from "./gen/etcdserverpb/cluster_pb.ts";
 export {
+  LeaseKeepAliveResponseSchema,
   LeaseLeasesRequestSchema,
   LeaseLeasesResponseSchema,
   LeaseTimeToLiveRequestSchema,
@@ -42,3 +43,4 @@ export {
   HealthListRequestSchema,
   HealthListResponseSchema,
 } from "./gen/grpc/health/v1/health_pb.ts";
+export { LeaseInternalRequestSchema, LeaseInternalResponseSchema } from "./gen/leasepb/lease_pb.ts";
