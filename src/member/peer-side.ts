@@ -58,13 +58,14 @@ export class PeerSide implements PeerHandler {
 
   renewForPeer(leaseId: bigint): Promise<number> {
     return promised((waiter) => {
-      if (!this.#member.renewHere(leaseId, waiter)) waiter.refused(errors.NotPrimaryLessor);
+      if (!this.#member.leaseService.renewHere(leaseId, waiter))
+        waiter.refused(errors.NotPrimaryLessor);
     });
   }
 
   leaseTimesForPeer(leaseId: bigint, withKeys: boolean): Promise<LeaseAnswer> {
     return promised((waiter) => {
-      if (!this.#member.leaseTimesHere(leaseId, withKeys, waiter)) {
+      if (!this.#member.leaseService.timesHere(leaseId, withKeys, waiter)) {
         waiter.refused(errors.NotPrimaryLessor);
       }
     });

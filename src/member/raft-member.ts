@@ -3,7 +3,7 @@
  *
  *   driver.ts     the consensus and its loop         local-store.ts  the replicated state
  *   elections.ts  when to stand before the timeout   snapshots.ts    whole stores to and from others
- *   cluster-changes.ts  the membership               lease-keeper.ts the leader's duties for leases
+ *   cluster-changes.ts  the membership               lease-service.ts leases
  *
  * open-member.ts makes one; peer-side.ts is what its peers see.
  */
@@ -34,11 +34,9 @@ import type {
   Timers,
 } from "../seam/index.ts";
 import type { Wal } from "../wal/index.ts";
-import { createWatchHub, type WatchHub, type WatchSink, type WatchStream } from "../watch/index.ts";
+import type { WatchSink, WatchStream } from "../watch/index.ts";
 import {
-  AlarmAction,
   type AlarmMember,
-  AlarmType,
   type ConfState,
   type Entry,
   type HardState,
@@ -52,6 +50,7 @@ import {
   type TxnResponse,
 } from "../wire/index.ts";
 import type { Applier } from "./apply-queue.ts";
+import { AlarmRaiser } from "./alarm-raiser.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { ClusterChanges } from "./cluster-changes.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
@@ -59,14 +58,8 @@ import { Driver } from "./driver.ts";
 import { Elections } from "./elections.ts";
 import { LeaderQuestions } from "./leader-questions.ts";
 import { Leadership } from "./leadership.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import {
-  CLOSE_WAIT_MS,
-  OVERLAY_BYTES_MAX,
-  PROPOSALS_MAX,
-  TICK_INTERVAL_MS,
-  WATCH_STEP_WORK,
-} from "./limits.ts";
+import { LeaseService } from "./lease-service.ts";
+import { CLOSE_WAIT_MS, OVERLAY_BYTES_MAX, PROPOSALS_MAX, TICK_INTERVAL_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import { LogReleaser } from "./log-releaser.ts";
 import type { MembershipEffect } from "./membership.ts";
@@ -76,6 +69,7 @@ import type { MemberSettings } from "./settings.ts";
 import { Snapshots } from "./snapshots.ts";
 import { hashStore, openSnapshot } from "./store-image.ts";
 import { Transfers } from "./transfers.ts";
+import { WatchPump } from "./watch-pump.ts";
 import type {
   ClusterMember,
   Member,
@@ -128,13 +122,14 @@ export class RaftMember implements Member, Applier {
   /** Settles when the cluster knows this member: its attributes are applied. Set by who opens it. */
   introduced: Promise<void> = Promise.resolve();
   readonly #parts: RaftMemberParts;
-  readonly #hub: WatchHub;
+  readonly #watch: WatchPump;
   readonly #leadership: Leadership;
   readonly #transfers: Transfers;
   readonly #changes: ClusterChanges;
   readonly #questions: LeaderQuestions;
   readonly #releaser: LogReleaser;
-  readonly #leases: LeaseKeeper;
+  readonly leaseService: LeaseService;
+  readonly #alarms: AlarmRaiser;
   readonly #autoCompactor: AutoCompactor;
   readonly #versions: ClusterVersionMonitor;
   readonly #timers: Timer[] = [];
@@ -145,7 +140,6 @@ export class RaftMember implements Member, Applier {
   /** When the consensus was last given a tick: a leader that was held up must prove itself. */
   #tickedAtMs: number;
   #lateTicks = 0;
-  #isWatchPlanned = false;
   #hasFailed = false;
   #isClosing = false;
   #isRemoved = false;
@@ -157,8 +151,6 @@ export class RaftMember implements Member, Applier {
     leasesGranted: 0,
     leasesRevoked: 0,
   };
-  /** Alarms on their way. */
-  readonly #raising = new Set<number>();
 
   constructor(parts: RaftMemberParts) {
     this.#parts = parts;
@@ -170,7 +162,11 @@ export class RaftMember implements Member, Applier {
     this.#tickedAtMs = this.#nowMs;
     this.#memberPrefix = Number(parts.id & 0xffffn);
     this.#sequence = (clock.wallMs() % 2 ** 40) * 256;
-    this.#hub = this.#newHub();
+    this.#watch = new WatchPump({
+      ...parts,
+      store: () => this.local.store,
+      onBroken: (error) => this.fail(error),
+    });
     this.network = parts.openNetwork(new PeerSide(this, parts.serverVersion));
     const electionTicks = Math.max(
       2,
@@ -213,11 +209,12 @@ export class RaftMember implements Member, Applier {
       leader: () => this.leader,
       isStopped: () => this.#isClosing || this.#hasFailed,
     });
-    this.#leases = new LeaseKeeper({
-      lessor: () => this.local.lessor,
-      clock,
-      timers,
-      propose: (operation, waiter) => this.#propose(operation, waiter, true),
+    this.leaseService = this.#newLeaseService();
+    this.#alarms = new AlarmRaiser({
+      id: this.id,
+      alarmSet: () => this.local.alarmSet,
+      propose: (operation, waiter) => this.propose(operation, waiter),
+      logger: parts.logger,
     });
     this.#autoCompactor = new AutoCompactor({
       retention: settings.retention,
@@ -228,24 +225,6 @@ export class RaftMember implements Member, Applier {
     });
     this.#versions = this.#newVersions();
     this.#watchChanges();
-  }
-
-  #newHub(): WatchHub {
-    const member = this;
-    const watched = {
-      get currentRevision() {
-        return member.local.store.currentRevision;
-      },
-      get compactRevision() {
-        return member.local.store.compactRevision;
-      },
-      get: (key: string, revision: number) => this.local.store.get(key, revision),
-      changesFrom: (lo: number, maxChanges: number) => this.local.store.changesFrom(lo, maxChanges),
-    };
-    const { progressIntervalMs, fragmentBytesMax } = this.#parts;
-    const hub = createWatchHub(watched, { progressIntervalMs, fragmentBytesMax });
-    hub.onWork = () => this.#planWatch();
-    return hub;
   }
 
   #newDriver(electionTicks: number): Driver {
@@ -287,6 +266,23 @@ export class RaftMember implements Member, Applier {
       confState: this.#parts.confState,
       newRequestId: () => (BigInt(this.#memberPrefix) << 48n) | BigInt(this.#nextSequence()),
       onEffect: (effect) => this.#membershipChanged(effect),
+    });
+  }
+
+  #newLeaseService(): LeaseService {
+    const { settings, clock, timers, entropy } = this.#parts;
+    return new LeaseService({
+      lessor: () => this.local.lessor,
+      isPrimary: () => this.#isPrimary,
+      isHeldUp: () => clock.monotonicMs() - this.#tickedAtMs > 3 * settings.heartbeatMs,
+      readIndex: (waiter) => this.readIndex(waiter),
+      propose: (operation, waiter) => this.#propose(operation, waiter, true),
+      questions: this.#questions,
+      network: this.network,
+      electionTimeoutMs: settings.electionTimeoutMs,
+      clock,
+      timers,
+      entropy,
     });
   }
 
@@ -383,7 +379,7 @@ export class RaftMember implements Member, Applier {
   #propose(operation: RaftOperation, waiter: Waiter<ApplyResponse>, isLeaders: boolean): void {
     const cost = costOfOperation(operation);
     if (cost > 0 && !this.local.quota.admits(cost, this.#nowMs)) {
-      this.#raiseNoSpace();
+      this.#alarms.noSpace(this.local.quota.limitBytes, this.local.backend.sizeBytes().inUse);
       return this.#refuse(waiter, errors.NoSpace);
     }
     if (this.#isClosing || this.#hasFailed) return this.#refuse(waiter, errors.Stopped);
@@ -449,85 +445,30 @@ export class RaftMember implements Member, Applier {
   }
 
   openWatchStream(sink: WatchSink): WatchStream {
-    // Up to a tenth of the interval, so that streams opened together are not told together (WA-12).
-    const share = this.#parts.entropy.bytes(2).readUInt16BE(0) / 0x1_0000;
-    return this.#hub.openStream(sink, share);
+    return this.#watch.openStream(sink);
   }
 
   /* Leases */
-
-  newLeaseId(): bigint {
-    const id = this.#parts.entropy.bytes(8).readBigUInt64BE(0) & 0x7fff_ffff_ffff_ffffn;
-    return id === 0n ? 1n : id;
-  }
-
-  /** At least one and a half elections, in whole seconds (LE-02). */
-  effectiveTtlSeconds(ttlSeconds: number): number {
-    const leastSeconds = Math.ceil((1.5 * this.#parts.settings.electionTimeoutMs) / 1000);
-    return Math.max(ttlSeconds, leastSeconds);
-  }
 
   /** This member leads, and knows all leases as of its term (RA-07). */
   get #isPrimary(): boolean {
     return this.driver.isLeader && this.local.lessor.isPrimary;
   }
 
-  keepAlive(leaseId: bigint, waiter: Waiter<number>): void {
-    this.#questions.ask<number>(
-      {
-        here: (answer) => this.renewHere(leaseId, answer),
-        there: (leader) => this.network.keepAlive(leader, leaseId),
-      },
-      {
-        done: (ttlSeconds) => waiter.done(ttlSeconds),
-        refused: (error) =>
-          error === errors.LeaseNotFound ? waiter.done(0) : waiter.refused(error),
-      },
-    );
+  newLeaseId(): bigint {
+    return this.leaseService.newId();
   }
 
-  /** False: this member is not the one to ask. */
-  renewHere(leaseId: bigint, waiter: Waiter<number>): boolean {
-    if (!this.#isPrimary) return false;
-    const heldUpMs = this.#parts.clock.monotonicMs() - this.#tickedAtMs;
-    if (heldUpMs <= 3 * this.#parts.settings.heartbeatMs) {
-      this.#leases.keepAlive(leaseId, waiter);
-      return true;
-    }
-    // Another may lead by now, with other ideas of what expired (LE-04).
-    this.readIndex({
-      done: () => {
-        if (this.#isPrimary) this.#leases.keepAlive(leaseId, waiter);
-        else waiter.refused(errors.NotPrimaryLessor);
-      },
-      refused: () => waiter.refused(errors.NotPrimaryLessor),
-    });
-    return true;
+  effectiveTtlSeconds(ttlSeconds: number): number {
+    return this.leaseService.effectiveTtlSeconds(ttlSeconds);
+  }
+
+  keepAlive(leaseId: bigint, waiter: Waiter<number>): void {
+    this.leaseService.keepAlive(leaseId, waiter);
   }
 
   leaseTimes(leaseId: bigint, withKeys: boolean, waiter: Waiter<LeaseAnswer>): void {
-    this.#questions.ask(
-      {
-        here: (answer) => this.leaseTimesHere(leaseId, withKeys, answer),
-        there: (leader) => this.network.leaseTimes(leader, leaseId, withKeys),
-      },
-      waiter,
-    );
-  }
-
-  leaseTimesHere(leaseId: bigint, withKeys: boolean, waiter: Waiter<LeaseAnswer>): boolean {
-    if (!this.#isPrimary) return false;
-    this.readIndex({
-      done: () => {
-        const { lessor } = this.local;
-        if (!lessor.isPrimary) return waiter.refused(errors.NotPrimaryLessor);
-        const times = lessor.timeToLive(leaseId, this.#parts.clock.monotonicMs());
-        if (times === undefined) waiter.done({ ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] });
-        else waiter.done({ ...times, keys: withKeys ? lessor.keysOf(leaseId) : [] });
-      },
-      refused: (error) => waiter.refused(error),
-    });
-    return true;
+    this.leaseService.times(leaseId, withKeys, waiter);
   }
 
   leases(): bigint[] {
@@ -740,7 +681,7 @@ export class RaftMember implements Member, Applier {
     this.#parts.storage.setApplied(index);
     this.driver.reads.appliedTo(index);
     this.local.pacer.applied();
-    this.#stepWatch();
+    this.#watch.step();
     if (this.driver.leader === NONE) {
       this.#parts.timers.soon(() => this.elections.standIfAlone());
     }
@@ -780,7 +721,7 @@ export class RaftMember implements Member, Applier {
     }
     for (const id of before) this.network.remove(id);
     this.driver.reads.appliedTo(this.driver.applied);
-    this.#hub.storeReplaced();
+    this.#watch.hub.storeReplaced();
   }
 
   #knownIds(): Set<bigint> {
@@ -798,24 +739,7 @@ export class RaftMember implements Member, Applier {
       if (type === "put") this.#operations.puts += 1;
       else this.#operations.deletes += 1;
     }
-    this.#hub.notify(changes);
-  }
-
-  #planWatch(): void {
-    if (this.#isWatchPlanned) return;
-    this.#isWatchPlanned = true;
-    this.#parts.timers.soon(() => {
-      this.#isWatchPlanned = false;
-      this.#stepWatch();
-    });
-  }
-
-  #stepWatch(): void {
-    try {
-      if (this.#hub.step(WATCH_STEP_WORK)) this.#planWatch();
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
-    }
+    this.#watch.hub.notify(changes);
   }
 
   /* Time */
@@ -838,7 +762,7 @@ export class RaftMember implements Member, Applier {
     driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => this.#leadership.timeoutError(atMs));
     this.#changes.expire(deadlineMs);
     this.#transfers.tick(this.#nowMs);
-    this.#hub.tick(this.#nowMs);
+    this.#watch.hub.tick(this.#nowMs);
     if (driver.reads.isWaiting) driver.wake();
   }
 
@@ -854,30 +778,8 @@ export class RaftMember implements Member, Applier {
 
   /* Alarms and failures */
 
-  #raiseNoSpace(): void {
-    if (this.#raising.has(AlarmType.NOSPACE) || this.local.alarmSet.isCapped) return;
-    this.#parts.logger.warn("the space quota is used up; raising the NOSPACE alarm", {
-      "quota-size-bytes": this.local.quota.limitBytes,
-      "in-use-bytes": this.local.backend.sizeBytes().inUse,
-    });
-    this.#raise(AlarmType.NOSPACE);
-  }
-
   reportCorruption(error: Error): void {
-    const corrupt = AlarmType.CORRUPT;
-    const isMine = (row: AlarmMember) => row.memberId === this.id && row.alarm === corrupt;
-    if (this.#raising.has(corrupt) || this.alarms().some(isMine)) return;
-    this.#parts.logger.error("the store is damaged; raising the CORRUPT alarm", {
-      error: error.message,
-    });
-    this.#raise(corrupt);
-  }
-
-  #raise(type: number): void {
-    this.#raising.add(type);
-    const alarm = { action: AlarmAction.ACTIVATE, memberId: this.id, alarm: type };
-    const settled = () => void this.#raising.delete(type);
-    this.propose({ kind: "alarm", alarm }, { done: settled, refused: settled });
+    this.#alarms.corrupt(error);
   }
 
   /** On the leader alone: the others would only repeat it (CP-08). */
@@ -914,8 +816,8 @@ export class RaftMember implements Member, Applier {
       fsyncSeconds: wal.metrics.fsyncSeconds,
       walWriteBytes: wal.metrics.writeBytes,
       commitSeconds: pacer.commitSeconds,
-      watch: this.#hub.stats,
-      leases: { ...this.#leases.stats, count: lessor.size },
+      watch: this.#watch.hub.stats,
+      leases: { ...this.leaseService.stats, count: lessor.size },
       operations: this.#operations,
       proposalsPending: this.driver.proposals.size,
       proposalsFailed: this.#proposalsFailed,
@@ -937,7 +839,7 @@ export class RaftMember implements Member, Applier {
   async close(): Promise<void> {
     if (!this.#hasFailed && !this.#isRemoved) await this.stepAside();
     this.#isClosing = true;
-    this.#leases.close();
+    this.leaseService.close();
     this.#versions.close();
     this.#autoCompactor.close();
     if (!this.#hasFailed) await this.#settled();
