@@ -42,7 +42,11 @@ export async function startEmbedded(options: StartMemberOptions): Promise<Runnin
   const advertiseClientUrls = options.advertiseClientUrls;
   // A member by itself needs no port for others; flags may ask for one.
   const listenPeerUrls = settings.has("listen-peer-urls") ? config.listenPeerUrls : [];
-  return startMember({ ...config, advertiseClientUrls, listenPeerUrls }, logger);
+  const member = await startMember({ ...config, advertiseClientUrls, listenPeerUrls }, logger);
+  const failure = await Promise.race([member.serving, member.failed]);
+  if (failure === undefined) return member;
+  await member.close();
+  throw failure;
 }
 
 function settingsOf(options: StartMemberOptions): Settings {

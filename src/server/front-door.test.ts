@@ -22,16 +22,13 @@ test("front door: what a client sends before the member serves is kept, in order
   assert.equal(server.isPaused, true, "a client cannot fill the memory meanwhile");
   client.write(Buffer.from(" there"));
   const seen: string[] = [];
-  door.open(
-    (connection: Connection) => {
-      connection.events = {
-        onData: (chunk) => seen.push(chunk.toString()),
-        onDrain: () => undefined,
-        onClose: () => undefined,
-      };
-    },
-    () => Promise.resolve({ status: 200, headers: {}, body: "" }),
-  );
+  door.open((connection: Connection) => {
+    connection.events = {
+      onData: (chunk) => seen.push(chunk.toString()),
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    };
+  });
   client.deliver();
   assert.deepEqual(seen, ["hello", " there"]);
 });
@@ -42,21 +39,24 @@ test("front door: a connection that went away before is not served", () => {
   door.onConnection(server);
   client.destroy();
   let served = 0;
-  door.open(
-    () => {
-      served += 1;
-    },
-    () => Promise.resolve({ status: 200, headers: {}, body: "" }),
-  );
+  door.open(() => {
+    served += 1;
+  });
   assert.equal(served, 0);
 });
 
-test("front door: a request over HTTP waits for the member", async () => {
+test("front door: health is answered once there is a member, other pages once it serves", async () => {
   const door = new FrontDoor();
-  const answering = door.http(REQUEST);
-  door.open(
-    () => undefined,
-    (request) => Promise.resolve({ status: 200, headers: {}, body: request.path }),
-  );
-  assert.equal((await answering).body, "/health");
+  const answered: string[] = [];
+  const ask = async (path: string): Promise<void> => {
+    answered.push((await door.http({ ...REQUEST, path })).body.toString());
+  };
+  const version = ask("/version");
+  const health = ask("/health");
+  door.answer((request) => Promise.resolve({ status: 200, headers: {}, body: request.path }));
+  await health;
+  assert.deepEqual(answered, ["/health"]);
+  door.open(() => undefined);
+  await version;
+  assert.deepEqual(answered, ["/health", "/version"]);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type MetricSource, openGateway } from "../gateway/index.ts";
+import { type MetricSource, openGateway, peerMetrics } from "../gateway/index.ts";
 import { MethodStats, ServerStats } from "../grpc/index.ts";
 import type { Member } from "../member/index.ts";
-import { Histogram } from "../base/index.ts";
+import { Counter, Histogram } from "../base/index.ts";
 import { ManualTime } from "../testing/index.ts";
 import {
   connectionMetrics,
@@ -49,8 +49,41 @@ function memberAtRest(): Member {
       proposalsFailed: 0,
       keys: 0,
       compactRevision: -1,
+      cluster: {
+        leaderChanges: 3,
+        heartbeatSendFailures: 0,
+        slowReadIndexes: 0,
+        readIndexesFailed: 0,
+        learnerPromotions: 0,
+        learnerPromotionFailures: new Map([["MemberLearnerNotReady", 2]]),
+        snapshotsBeingApplied: 0,
+      },
     },
   } as unknown as Member;
+}
+
+function peerAtRest() {
+  const counter = new Counter();
+  const histogram = new Histogram([0.1, 0.2]);
+  return {
+    id: 0xabcn,
+    isActive: true,
+    sentBytes: Object.assign(new Counter(), { value: 17 }),
+    receivedBytes: counter,
+    sentFailures: counter,
+    receivedFailures: counter,
+    disconnects: counter,
+    roundTripSeconds: histogram,
+    clockDifferenceSeconds: 0.5,
+    snapshotsSent: counter,
+    snapshotSendFailures: counter,
+    snapshotSendSeconds: histogram,
+    snapshotsBeingSent: 0,
+    snapshotsReceived: counter,
+    snapshotReceiveFailures: counter,
+    snapshotReceiveSeconds: histogram,
+    snapshotsBeingReceived: 0,
+  };
 }
 
 async function metricsPage(): Promise<string> {
@@ -64,6 +97,7 @@ async function metricsPage(): Promise<string> {
     ...transportMetrics(stats),
     ...requestMetrics(rpc),
     ...connectionMetrics({ refused: 3 }),
+    ...peerMetrics(1n, () => [peerAtRest()]),
     ...tlsMetrics({ expiresAtMs: 1_800_000_000_000 }),
   ];
   const gateway = openGateway({
@@ -127,4 +161,26 @@ test("metrics: the end of the certificate in seconds, and none without TLS (TL-0
     (await metricsPage()).includes("\nholdfast_tls_certificate_expiry_seconds 1800000000\n"),
   );
   assert.deepEqual(tlsMetrics(undefined), []);
+});
+
+test("metrics: peers have rows by their ids, histograms too (HT-06)", async () => {
+  const page = await metricsPage();
+  for (const line of [
+    'etcd_network_peer_sent_bytes_total{To="abc"} 17',
+    'etcd_network_active_peers{Local="1",Remote="abc"} 1',
+    'etcd_network_peer_round_trip_time_seconds_bucket{To="abc",le="0.1"} 0',
+    'etcd_network_peer_round_trip_time_seconds_bucket{To="abc",le="+Inf"} 0',
+    'etcd_network_peer_round_trip_time_seconds_sum{To="abc"} 0',
+    'etcd_network_peer_round_trip_time_seconds_count{To="abc"} 0',
+    'holdfast_peer_clock_difference_seconds{To="abc"} 0.5',
+  ]) {
+    assert.ok(page.includes(`\n${line}\n`), line);
+  }
+});
+
+test("metrics: what a cluster tells, refused promotions by their reason (HT-06, CL-08)", async () => {
+  const page = await metricsPage();
+  const reason = "etcdserver: can only promote a learner member which is in sync with leader";
+  assert.ok(page.includes(`\netcd_server_learner_promote_failures{Reason="${reason}"} 2\n`));
+  assert.ok(page.includes("\netcd_server_leader_changes_seen_total 3\n"));
 });

@@ -92,13 +92,38 @@ async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
     "listen-client-urls": config.listenClientUrls,
   });
   // Only now: texts and refusals need not wait for everything to be loaded.
-  const { startMember } = await import("./start-member.ts");
+  const { MemberRemoved, startMember } = await import("./start-member.ts");
   const member = await startMember(config, logger);
-  notifySystemd(process.env);
-  if (process.stdout.isTTY) print(STDOUT, firstSteps(config, member));
   handleSignals(member, logger);
+  void member.serving.then(() => {
+    notifySystemd(process.env);
+    if (process.stdout.isTTY) print(STDOUT, firstSteps(config, member));
+  });
   const failure = await member.failed;
-  await giveUp(logger, "the member cannot go on", failure);
+  if (!(failure instanceof MemberRemoved)) {
+    return await giveUp(logger, "the member cannot go on", failure);
+  }
+  // As etcd: nothing has failed, and a restart would change nothing.
+  logger.warn("server error", { error: failure.message });
+  logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDirectory });
+  end(member, logger);
+}
+
+/** Closes the member and ends the process with 0, whatever hangs. */
+function end(member: RunningMember, logger: HostLogger): void {
+  setTimeout(() => endProcess(0), STOP_MS_MAX);
+  void member
+    .close()
+    .then(async () => {
+      logger.info("closed Holdfast member");
+      await logger.flush();
+      process.exit(0);
+    })
+    .catch(async (error: Error) => {
+      logger.error("closing failed", { error: error.message });
+      await logger.flush();
+      endProcess(0);
+    });
 }
 
 function handleSignals(member: RunningMember, logger: HostLogger): void {
@@ -107,19 +132,7 @@ function handleSignals(member: RunningMember, logger: HostLogger): void {
     if (isStopping) return endBySignal(signal);
     isStopping = true;
     logger.info("received signal; shutting down", { signal });
-    setTimeout(() => endProcess(0), STOP_MS_MAX);
-    void member
-      .close()
-      .then(async () => {
-        logger.info("closed Holdfast member");
-        await logger.flush();
-        process.exit(0);
-      })
-      .catch(async (error: Error) => {
-        logger.error("closing failed", { error: error.message });
-        await logger.flush();
-        endProcess(0);
-      });
+    end(member, logger);
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);

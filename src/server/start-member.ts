@@ -2,27 +2,16 @@
  * Puts a member together and takes it apart: the only place that knows every floor. Used by the
  * program (main.ts) and by whoever embeds a member.
  */
-import { openLmdbBackend } from "../backend/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
 import { openGateway } from "../gateway/index.ts";
 import { GrpcServer } from "../grpc/index.ts";
 import { HTTP2_LIMITS_DEFAULT } from "../http2/index.ts";
-import {
-  type DirectoryLock,
-  hostDisk,
-  lockDirectory,
-  systemClock,
-  systemDigests,
-  systemEntropy,
-  systemTimers,
-  withoutSync,
-} from "../host/index.ts";
-import { openMember, type SoloMember } from "../member/index.ts";
+import { lockDirectory, systemClock, systemTimers } from "../host/index.ts";
+import { openMember, type RaftMember } from "../member/index.ts";
 import { openRpc, type Rpc } from "../rpc/index.ts";
 import type { Logger } from "../seam/index.ts";
-import { advertised, bindClientPorts, type ClientPorts } from "./client-ports.ts";
-import { ConfigError } from "./config-error.ts";
+import { bindClientPorts, type ClientPorts } from "./client-ports.ts";
 import type { ServerConfig } from "./config.ts";
 import { makeDataDirectory } from "./data-path.ts";
 import { checkInitialCluster, isFounded } from "./founding.ts";
@@ -35,12 +24,21 @@ import {
   tlsMetrics,
   transportMetrics,
 } from "./host-metrics.ts";
+import { memberOptions } from "./member-options.ts";
 import { bindPeerPorts } from "./peer-ports.ts";
 import { systemResolve } from "./same-urls.ts";
-import { clusterVersionOf, HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
+import { HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
 
 /** Calls under way get this long at a stop (FR-13); the whole stop stays under 5 s. */
 const DRAIN_MS = 3_000;
+
+/** The cluster has removed this member: nothing is wrong here, and nothing is left to do. */
+export class MemberRemoved extends Error {
+  constructor() {
+    super("the member has been permanently removed from the cluster");
+    this.name = "MemberRemoved";
+  }
+}
 
 export interface RunningMember {
   /** What is listened on, with real ports. */
@@ -49,12 +47,15 @@ export interface RunningMember {
   /** Lowercase hex, as in `member list`. */
   readonly memberId: string;
   readonly clusterId: string;
+  /** Settles when clients are answered: in a cluster, once it has a leader. */
+  readonly serving: Promise<void>;
   /** Settles with the error when the member cannot go on; it is to be closed then. */
   readonly failed: Promise<Error>;
   /** Answers what is under way, brings everything to the disk, lets go of directory and ports. */
   close(): Promise<void>;
 }
 
+/** Settles when the member runs, with or without the rest of its cluster. */
 export async function startMember(config: ServerConfig, logger: Logger): Promise<RunningMember> {
   const undo: (() => Promise<void>)[] = [];
   try {
@@ -71,9 +72,8 @@ async function start(
   undo: (() => Promise<void>)[],
 ): Promise<RunningMember> {
   if (!isFounded(config.dataDirectory)) await checkInitialCluster(config, systemResolve);
-  refuseSeveral(config);
   await makeDataDirectory(config.dataDirectory);
-  const lock: DirectoryLock = await lockDirectory(config.dataDirectory);
+  const lock = await lockDirectory(config.dataDirectory);
   undo.push(() => lock.release());
   const peerPorts = await bindPeerPorts(config, logger);
   undo.push(() => peerPorts.close());
@@ -81,16 +81,24 @@ async function start(
   undo.push(() => ports.close());
 
   const failure = Promise.withResolvers<Error>();
-  const onFatal = (error: Error) => failure.resolve(error);
-  const member = await open(config, logger, ports.clientUrls, onFatal);
-  undo.push(() => member.close());
+  const { options, network } = memberOptions(
+    config,
+    logger,
+    { clients: ports, peers: peerPorts },
+    { onFatal: failure.resolve, onRemoved: () => failure.resolve(new MemberRemoved()) },
+  );
+  const member = await openMember(options);
+  if (network.peers !== undefined) peerPorts.open(network.peers.handle);
   const { rpc, grpc } = serve(config, logger, member, ports);
-  announce(ports.clientUrls, logger);
   return {
     clientUrls: ports.clientUrls,
     metricsUrls: ports.metricsUrls,
     memberId: formatId(member.id),
     clusterId: formatId(member.clusterId),
+    serving: member.introduced.then(() => {
+      ports.door.open((connection) => grpc.serve(connection));
+      announce(ports.clientUrls, logger);
+    }),
     failed: failure.promise,
     close: async () => {
       await ports.stopAccepting();
@@ -105,11 +113,11 @@ async function start(
   };
 }
 
-/** Opens the doors: from here on clients are answered. */
+/** The pages about health and metrics are answered from here on. */
 function serve(
   config: ServerConfig,
   logger: Logger,
-  member: SoloMember,
+  member: RaftMember,
   { door, metricsDoor, gate, tls }: ClientPorts,
 ): { rpc: Rpc; grpc: GrpcServer } {
   const { minorVersion, txnOpsMax, requestBytesMax } = config;
@@ -141,8 +149,9 @@ function serve(
     ],
     variables: debugVariables,
   });
-  door.open((connection) => grpc.serve(connection), gateway.handler);
-  metricsDoor.open((connection) => connection.destroy(), gateway.metricsHandler);
+  door.answer(gateway.handler);
+  metricsDoor.answer(gateway.metricsHandler);
+  metricsDoor.open((connection) => connection.destroy());
   return { rpc, grpc };
 }
 
@@ -163,53 +172,6 @@ function drained(grpc: GrpcServer): Promise<void> {
       timer.cancel();
       resolve();
     });
-  });
-}
-
-function refuseSeveral({ dataDirectory, initialCluster, initialClusterState }: ServerConfig): void {
-  if (isFounded(dataDirectory)) return;
-  if (initialCluster.length === 1 && initialClusterState === "new") return;
-  throw new ConfigError(
-    "clusters of more than one member are not available in this version of Holdfast " +
-      "(--initial-cluster must name this member alone, --initial-cluster-state must be new)",
-  );
-}
-
-function open(
-  config: ServerConfig,
-  logger: Logger,
-  clientUrls: readonly string[],
-  onFatal: (error: Error) => void,
-): Promise<SoloMember> {
-  return openMember({
-    dataDirectory: config.dataDirectory,
-    walDirectory: config.walDirectory,
-    name: config.name,
-    peerUrls: config.initialCluster.find(({ name }) => name === config.name)?.peerUrls ?? [],
-    clientUrls: advertised(config.advertiseClientUrls, clientUrls),
-    clusterToken: config.clusterToken,
-    clusterVersion: clusterVersionOf(config.minorVersion),
-    progressIntervalMs: config.watchProgressIntervalMs,
-    settings: {
-      quotaBytes: config.quotaBytes,
-      requestBytesMax: config.requestBytesMax,
-      snapshotCount: config.snapshotCount,
-      walsMax: config.walsMax,
-      electionTimeoutMs: config.electionTimeoutMs,
-      heartbeatMs: config.heartbeatMs,
-      compactStepRecords: config.compactionBatchLimit,
-      compactRestMs: config.compactionSleepMs,
-      retention: config.retention,
-      keysOnlyWithLease: config.minorVersion < 7,
-    },
-    disk: config.unsafeNoFsync ? withoutSync(hostDisk) : hostDisk,
-    clock: systemClock,
-    timers: systemTimers,
-    entropy: systemEntropy,
-    digests: systemDigests,
-    logger: logger.child("member"),
-    openBackend: (directory) => openLmdbBackend({ directory }),
-    onFatal,
   });
 }
 
