@@ -9,6 +9,7 @@ const SNAPSHOT_BOUNDS = exponentialBounds(0.1, 2, 10);
 export class Measures implements PeerMeasures {
   readonly id: bigint;
   isActive = false;
+  streams = 0;
   readonly sentBytes = new Counter();
   readonly receivedBytes = new Counter();
   readonly sentFailures = new Counter();

@@ -78,8 +78,9 @@ export class Peer {
   #reader(kind: StreamKind): StreamReader {
     const { receivedBytes } = this.measures;
     const events = {
-      onUp: () => {
+      onUp: (reader: StreamReader) => {
         this.#wasUp = true;
+        this.#context.logger.info("opened a stream from a peer", this.#fields(reader.kind));
         this.#changed();
       },
       onDown: (reader: StreamReader, reason: string) => {
@@ -98,8 +99,12 @@ export class Peer {
     return new StreamReader(this.#context, { kind, id: this.id, picker: this.picker, events });
   }
 
-  #fields(kind: StreamKind, reason: string): Record<string, unknown> {
-    return { "remote-peer-id": formatId(this.id), "stream-type": kind, error: reason };
+  #fields(kind: StreamKind, error?: string): Record<string, unknown> {
+    return {
+      "remote-peer-id": formatId(this.id),
+      "stream-type": kind,
+      ...(error === undefined ? {} : { error }),
+    };
   }
 
   /** Nothing listens where a stream was up: while one still is, the process is only closing. */
@@ -126,6 +131,7 @@ export class Peer {
       older.close();
       this.#reportUnreachable();
     }
+    this.#context.logger.info("opened a stream to a peer", this.#fields(kind));
     this.#changed();
   }
 
@@ -141,10 +147,12 @@ export class Peer {
   }
 
   #changed(): void {
-    const isActive =
-      this.#msgapp !== undefined ||
-      this.#message !== undefined ||
-      this.#readers.some((reader) => reader.isUp);
+    const streams =
+      Number(this.#msgapp !== undefined) +
+      Number(this.#message !== undefined) +
+      this.#readers.filter((reader) => reader.isUp).length;
+    this.measures.streams = streams;
+    const isActive = streams > 0;
     if (isActive === this.measures.isActive) return;
     this.measures.isActive = isActive;
     this.activeSinceMs = isActive ? this.#context.clock.monotonicMs() : undefined;

@@ -35,8 +35,10 @@ export interface PeerOptions {
 /** Of one other member, since the start; its row stays while the member is known. */
 export interface PeerMeasures {
   readonly id: bigint;
-  /** Streams in either direction that are up now. */
+  /** A stream is up, in either direction. */
   readonly isActive: boolean;
+  /** Up now: two that we have dialled and two that it has. */
+  readonly streams: number;
   readonly sentBytes: Counter;
   readonly receivedBytes: Counter;
   readonly sentFailures: Counter;
