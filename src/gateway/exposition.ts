@@ -16,11 +16,17 @@ export interface Metric {
   readonly samples: () => readonly Sample[];
 }
 
+export interface HistogramSample {
+  readonly labels?: Labels;
+  readonly histogram: Histogram;
+}
+
 export interface HistogramMetric {
   readonly name: string;
   readonly help: string;
   readonly type: "histogram";
-  readonly histogram: Histogram;
+  /** Read at each scrape. */
+  readonly histograms: () => readonly HistogramSample[];
 }
 
 export type MetricSource = Metric | HistogramMetric;
@@ -52,15 +58,25 @@ function sampleLines({ name, samples }: Metric): string[] {
   return samples().map(({ labels, value }) => `${name}${labelText(labels)} ${numberText(value)}`);
 }
 
-function histogramLines({ name, histogram }: HistogramMetric): string[] {
+function histogramLines({ name, histograms }: HistogramMetric): string[] {
+  return histograms().flatMap(({ labels, histogram }) => bucketLines(name, labels, histogram));
+}
+
+function bucketLines(name: string, labels: Labels | undefined, histogram: Histogram): string[] {
+  const bucket = (le: string, count: number) =>
+    `${name}_bucket${labelText({ ...labels, le })} ${count}`;
   const lines: string[] = [];
   let cumulative = 0;
   for (const [position, bound] of histogram.bounds.entries()) {
     cumulative += histogram.counts[position] as number;
-    lines.push(`${name}_bucket{le="${numberText(bound)}"} ${cumulative}`);
+    lines.push(bucket(numberText(bound), cumulative));
   }
-  lines.push(`${name}_bucket{le="+Inf"} ${histogram.count}`);
-  lines.push(`${name}_sum ${numberText(histogram.sum)}`, `${name}_count ${histogram.count}`);
+  const own = labelText(labels);
+  lines.push(
+    bucket("+Inf", histogram.count),
+    `${name}_sum${own} ${numberText(histogram.sum)}`,
+    `${name}_count${own} ${histogram.count}`,
+  );
   return lines;
 }
 

@@ -3,8 +3,8 @@ import type { Member } from "../member/index.ts";
 import type { HttpHandler, HttpRequest, HttpResponse, Timers } from "../seam/index.ts";
 import { CheckCounts, type Checks, LIVE_CHECKS, READY_CHECKS, runChecks } from "./checks.ts";
 import { exposition, type MetricSource } from "./exposition.ts";
-import { health } from "./health.ts";
-import { memberMetrics } from "./member-metrics.ts";
+import { HealthPage } from "./health.ts";
+import { healthMetrics, memberMetrics } from "./member-metrics.ts";
 
 export interface GatewayOptions {
   readonly member: Member;
@@ -39,10 +39,10 @@ export function openGateway(options: GatewayOptions): Gateway {
   const { member, timers, minorVersion } = options;
   const probe = { member, timers };
   const counts = new CheckCounts();
-  const sources = [...memberMetrics(options, counts), ...options.metrics];
-  const healthOptions = { ...probe, hasReason: minorVersion >= 5 };
+  const health = new HealthPage({ ...probe, hasReason: minorVersion >= 5 });
+  const sources = [...memberMetrics(options, counts), ...healthMetrics(health), ...options.metrics];
   const probes = new Map<string, Route>([
-    ["/health", (request) => health(healthOptions, request)],
+    ["/health", (request) => health.answer(request)],
     ["/metrics", () => Promise.resolve(metricsPage(sources))],
   ]);
   for (const [type, checks] of CHECK_PAGES) {

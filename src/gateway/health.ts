@@ -8,15 +8,28 @@ export interface HealthOptions extends Probe {
   readonly hasReason: boolean;
 }
 
-export async function health(options: HealthOptions, request: HttpRequest): Promise<HttpResponse> {
-  const reason = await problem(options, request.query);
-  const status = { health: reason === undefined ? "true" : "false" };
-  const body = options.hasReason ? { ...status, reason: reason ?? "" } : status;
-  return {
-    status: reason === undefined ? 200 : 503,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  };
+export class HealthPage {
+  readonly #options: HealthOptions;
+  /** Answers since the start. */
+  successes = 0;
+  failures = 0;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+  }
+
+  async answer(request: HttpRequest): Promise<HttpResponse> {
+    const reason = await problem(this.#options, request.query);
+    if (reason === undefined) this.successes += 1;
+    else this.failures += 1;
+    const status = { health: reason === undefined ? "true" : "false" };
+    const body = this.#options.hasReason ? { ...status, reason: reason ?? "" } : status;
+    return {
+      status: reason === undefined ? 200 : 503,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    };
+  }
 }
 
 /** The first thing that is wrong, in etcd's words. */

@@ -1,4 +1,5 @@
 /** The member's metrics under etcd's names (surface 14). */
+import { type ErrorId, errors } from "../errors/index.ts";
 import type { Member } from "../member/index.ts";
 import { AlarmType } from "../wire/index.ts";
 import type { CheckCounts } from "./checks.ts";
@@ -40,7 +41,7 @@ function serverMetrics({ member, serverVersion }: MemberMetricsOptions): MetricS
     gauge("etcd_server_is_learner", "1 when this member is a learner.", () =>
       member.status().isLearner ? 1 : 0,
     ),
-    counter("etcd_server_leader_changes_seen_total", "Leaders seen since the start.", () => 1),
+    ...clusterMetrics(member),
     one("etcd_server_id", "This member's id.", () => ({ server_id: member.id.toString(16) })),
     one("etcd_server_version", "The etcd version that this member answers as.", () => ({
       server_version: serverVersion,
@@ -91,6 +92,53 @@ function serverMetrics({ member, serverVersion }: MemberMetricsOptions): MetricS
   ];
 }
 
+/** A member by itself has seen one leader, itself, and nothing else of this. */
+function clusterMetrics(member: Member): MetricSource[] {
+  const read = () => member.measures.cluster;
+  return [
+    counter(
+      "etcd_server_leader_changes_seen_total",
+      "Leaders seen since the start.",
+      () => read()?.leaderChanges ?? 1,
+    ),
+    counter(
+      "etcd_server_heartbeat_send_failures_total",
+      "Heartbeats that went out late.",
+      () => read()?.heartbeatSendFailures ?? 0,
+    ),
+    counter(
+      "etcd_server_slow_read_indexes_total",
+      "Rounds for linearizable reads that took long.",
+      () => read()?.slowReadIndexes ?? 0,
+    ),
+    counter(
+      "etcd_server_read_indexes_failed_total",
+      "Rounds for linearizable reads that were given up.",
+      () => read()?.readIndexesFailed ?? 0,
+    ),
+    counter(
+      "etcd_server_learner_promote_successes",
+      "Learners made voters by this member as leader.",
+      () => read()?.learnerPromotions ?? 0,
+    ),
+    {
+      name: "etcd_server_learner_promote_failures",
+      help: "Refused promotions of learners, by the reason.",
+      type: "counter",
+      samples: () => [...(read()?.learnerPromotionFailures ?? [])].map(failureSample),
+    },
+    gauge(
+      "etcd_server_snapshot_apply_in_progress_total",
+      "1 while a snapshot of the leader is taken over.",
+      () => read()?.snapshotsBeingApplied ?? 0,
+    ),
+  ];
+}
+
+function failureSample([id, value]: [string, number]): Sample {
+  return { labels: { Reason: errors[id as ErrorId]?.message ?? id }, value };
+}
+
 function storeMetrics(member: Member): MetricSource[] {
   const { operations } = member.measures;
   return [
@@ -124,24 +172,23 @@ function storeMetrics(member: Member): MetricSource[] {
 }
 
 function diskMetrics(member: Member): MetricSource[] {
-  const { fsyncSeconds, commitSeconds, walWriteBytes } = member.measures;
   return [
     {
       name: "etcd_disk_wal_fsync_duration_seconds",
       help: "Time to make a batch of log records durable.",
       type: "histogram",
-      histogram: fsyncSeconds,
+      histograms: () => [{ histogram: member.measures.fsyncSeconds }],
     },
     {
       name: "etcd_disk_backend_commit_duration_seconds",
       help: "Time to make a batch of effects durable in the store.",
       type: "histogram",
-      histogram: commitSeconds,
+      histograms: () => [{ histogram: member.measures.commitSeconds }],
     },
     counter(
       "etcd_disk_wal_write_bytes_total",
       "Bytes written to the log.",
-      () => walWriteBytes.value,
+      () => member.measures.walWriteBytes.value,
     ),
   ];
 }
@@ -220,5 +267,12 @@ function checkMetrics(counts: CheckCounts): MetricSource[] {
           return { labels: { type, name, status }, value };
         }),
     },
+  ];
+}
+
+export function healthMetrics(page: { successes: number; failures: number }): MetricSource[] {
+  return [
+    counter("etcd_server_health_success", "Answers of /health: healthy.", () => page.successes),
+    counter("etcd_server_health_failures", "Answers of /health: not so.", () => page.failures),
   ];
 }
