@@ -236,7 +236,7 @@ export class Cluster {
     state: "new" | "existing",
   ): ClusterMember {
     const { options } = { options: this.#options };
-    const parent = options.directoryOf?.(name) ?? temporaryDirectory(this.kind);
+    const parent = options.directoryOf?.(name) || temporaryDirectory(this.kind);
     mkdirSync(parent, { recursive: true });
     return new ClusterMember(this.kind, name, place, {
       directory: join(parent, "data"),
