@@ -9,7 +9,13 @@
  */
 import type { Prng } from "../base/index.ts";
 import type { Digests, PeerHandler, PeerNetwork, SnapshotImage } from "../seam/index.ts";
-import { decodeRaftMessage, encodeRaftMessage, marshal, type Message } from "../wire/index.ts";
+import {
+  decodeRaftMessage,
+  encodeRaftMessage,
+  marshal,
+  type Message,
+  MessageType,
+} from "../wire/index.ts";
 import type { ManualTime } from "./manual-time.ts";
 import { askPeer } from "./simulated-question.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
@@ -262,7 +268,9 @@ export class SimulatedNetwork {
       return;
     }
     this.#carry(from, link, { to: message.to, urls, bytes });
-    if (this.prng.chance(link.conditions.duplicateRate)) {
+    // Streams deliver once: what the consensus takes twice is doubled, but never a proposal.
+    const isDoubled = this.prng.chance(link.conditions.duplicateRate);
+    if (isDoubled && message.type !== MessageType.PROP) {
       this.#carry(from, link, { to: message.to, urls, bytes: Buffer.from(bytes) });
     }
   }

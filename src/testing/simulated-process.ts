@@ -28,8 +28,9 @@ export class SimulatedProcess implements Clock, Timers {
     return this.#hasEnded;
   }
 
+  /** Whole milliseconds, as hosts tell them. */
   wallMs(): number {
-    return this.#time.wallMs() + this.wallOffsetMs;
+    return Math.floor(this.#time.wallMs() + this.wallOffsetMs);
   }
 
   monotonicMs(): number {

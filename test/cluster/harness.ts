@@ -1,0 +1,407 @@
+/**
+ * A whole cluster in one process: members as in production from the Member interface down to the
+ * bytes of the log, on simulated disks, a simulated network and time that the test moves. All of it
+ * follows from one seed: the same seed gives the same run, byte for byte.
+ *
+ * Time moves in `run`, `until` and `settled` alone, from one planned moment to the next.
+ */
+import type { ApplyResponse } from "../../src/apply/index.ts";
+import { Prng } from "../../src/base/index.ts";
+import { deriveMemberId } from "../../src/datadir/index.ts";
+import { EtcdError, errors } from "../../src/errors/index.ts";
+import { systemDigests } from "../../src/host/index.ts";
+import type { MembershipChange, MemberSettings, Waiter } from "../../src/member/index.ts";
+import { type LinkConditions, ManualTime, SimulatedNetwork } from "../../src/testing/index.ts";
+import {
+  decodeKeyValue,
+  emptyPutRequest,
+  emptyRangeRequest,
+  type RaftOperation,
+} from "../../src/wire/index.ts";
+import { Invariants } from "./invariants.ts";
+import { type ClusterMember, ClusterNode, ProcessGone } from "./node.ts";
+import { describe, Trace } from "./trace.ts";
+
+export const SETTINGS: MemberSettings = {
+  quotaBytes: 0,
+  requestBytesMax: 1_572_864,
+  snapshotCount: 10_000,
+  snapshotCatchUpEntries: 5_000,
+  walsMax: 5,
+  electionTimeoutMs: 1_000,
+  heartbeatMs: 100,
+  electionTickAdvance: true,
+  preVote: true,
+  strictReconfig: true,
+  learnersMax: 1,
+  compactStepRecords: 1_000,
+  compactRestMs: 10,
+  retention: { mode: "off" },
+  keysOnlyWithLease: false,
+};
+
+export interface ClusterOptions {
+  readonly seed: number;
+  /** Founding members. */
+  readonly size: number;
+  readonly settings?: Partial<MemberSettings>;
+  readonly link?: Partial<LinkConditions>;
+  readonly diskDelayMaxMs?: number;
+}
+
+/** Simulated time after which a test that still waits has failed. */
+const WAIT_MAX_MS = 60_000;
+const MADE_ALREADY = new Set<unknown>([
+  errors.PeerURLExist,
+  errors.MemberNotFound,
+  errors.MemberNotLearner,
+]);
+/** Between two attempts of a client that retries. */
+const RETRY_MS = 50;
+
+export class Cluster {
+  readonly seed: number;
+  readonly time = new ManualTime();
+  readonly prng: Prng;
+  readonly network: SimulatedNetwork;
+  readonly invariants = new Invariants();
+  readonly trace = new Trace();
+  readonly nodes: ClusterNode[] = [];
+  readonly settings: MemberSettings;
+  readonly #options: ClusterOptions;
+  readonly #startMs: number;
+
+  constructor(options: ClusterOptions) {
+    this.seed = options.seed;
+    this.#options = options;
+    this.prng = new Prng(options.seed);
+    this.settings = { ...SETTINGS, ...options.settings };
+    this.#startMs = this.time.monotonicMs();
+    this.network = new SimulatedNetwork({
+      time: this.time,
+      prng: new Prng(this.prng.uint32()),
+      digests: systemDigests,
+      ...(options.link === undefined ? {} : { link: options.link }),
+      observe: (event) => {
+        this.invariants.network(event);
+        this.note(describe(event));
+      },
+    });
+    const names = Array.from({ length: options.size }, (_, at) => `m${at + 1}`);
+    for (const name of names) this.addHost(name);
+    const founders = this.nodes.map(({ host, peerUrls }) => ({ name: host, peerUrls }));
+    for (const node of this.nodes) {
+      node.beginning = () => Promise.resolve({ kind: "found", founders });
+    }
+  }
+
+  /** All founders started, a leader elected, and all published. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    await cluster.startAll();
+    return cluster;
+  }
+
+  async startAll(): Promise<void> {
+    const stopped = this.nodes.filter(({ isRunning }) => !isRunning);
+    await this.settled(Promise.all(stopped.map((node) => node.start())));
+    await this.untilReady(stopped);
+  }
+
+  /** The members have introduced themselves to the cluster. */
+  async untilReady(nodes: readonly ClusterNode[] = this.live): Promise<void> {
+    await this.settled(Promise.all(nodes.map((node) => node.running.introduced)));
+  }
+
+  addHost(name: string): ClusterNode {
+    const { diskDelayMaxMs } = this.#options;
+    const context = {
+      time: this.time,
+      network: this.network,
+      invariants: this.invariants,
+      settings: this.settings,
+      diskDelayMaxMs: diskDelayMaxMs ?? 0.5,
+      log: (host: string, level: string, message: string, fields?: object) =>
+        this.note(`${host} ${level}: ${message} ${fields === undefined ? "" : text(fields)}`),
+    };
+    const node = new ClusterNode(name, context, new Prng(this.prng.uint32()));
+    this.nodes.push(node);
+    return node;
+  }
+
+  node(host: string | number): ClusterNode {
+    const name = typeof host === "number" ? `m${host}` : host;
+    const found = this.nodes.find((node) => node.host === name);
+    if (found === undefined) throw new Error(`there is no host ${name}`);
+    return found;
+  }
+
+  get live(): ClusterNode[] {
+    return this.nodes.filter(({ member }) => member !== undefined);
+  }
+
+  /** The member that leads in the newest term that any member is in; undefined while none does. */
+  leader(): ClusterNode | undefined {
+    const leaders = this.live.filter(({ running }) => running.leader === running.id);
+    leaders.sort((a, b) => b.running.raftTerm - a.running.raftTerm);
+    return leaders[0];
+  }
+
+  /** Waits for a leader that a majority follows, other than `but`. */
+  async untilLeader(but?: ClusterNode): Promise<ClusterNode> {
+    await this.until(() => {
+      const leader = this.leader();
+      if (leader === undefined || leader === but) return false;
+      const followers = this.live.filter(({ running }) => running.leader === leader.id);
+      return followers.length * 2 > leader.running.members().length;
+    }, "a leader");
+    return this.leader() as ClusterNode;
+  }
+
+  followers(): ClusterNode[] {
+    const leader = this.leader();
+    return this.live.filter((node) => node !== leader);
+  }
+
+  /** The id that a founder has by its name and the token (ID-05). */
+  founderId(node: ClusterNode): bigint {
+    return deriveMemberId(node.peerUrls, "simulated", systemDigests);
+  }
+
+  note(line: string): void {
+    this.trace.add(this.time.monotonicMs() - this.#startMs, line);
+  }
+
+  get nowMs(): number {
+    return this.time.monotonicMs() - this.#startMs;
+  }
+
+  /* Time */
+
+  /** Everything that can happen now happens. */
+  async quiesce(): Promise<void> {
+    do {
+      this.time.turn();
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (this.time.hasSoon);
+  }
+
+  /** Goes on to the next planned moment, not beyond `endMs`. */
+  async #step(endMs: number): Promise<void> {
+    const nowMs = this.time.monotonicMs();
+    const next = Math.min(this.time.nextDueMs ?? endMs, endMs);
+    this.time.advance(Math.max(0, next - nowMs));
+    await this.quiesce();
+    this.invariants.check();
+  }
+
+  async run(ms: number): Promise<void> {
+    const endMs = this.time.monotonicMs() + ms;
+    await this.quiesce();
+    while (this.time.monotonicMs() < endMs) await this.#step(endMs);
+  }
+
+  async until(isTrue: () => boolean, what: string, maxMs = WAIT_MAX_MS): Promise<void> {
+    const endMs = this.time.monotonicMs() + maxMs;
+    await this.quiesce();
+    while (!isTrue()) {
+      if (this.time.monotonicMs() >= endMs) throw new Error(this.#complaint(what, maxMs));
+      await this.#step(endMs);
+    }
+  }
+
+  async settled<T>(promise: Promise<T>, maxMs = WAIT_MAX_MS): Promise<T> {
+    let isSettled = false;
+    const watched = promise.finally(() => {
+      isSettled = true;
+    });
+    watched.catch(() => undefined);
+    await this.until(() => isSettled, "an answer", maxMs);
+    return watched;
+  }
+
+  #complaint(what: string, maxMs: number): string {
+    const states = this.nodes.map((node) => {
+      if (node.member === undefined) return `${node.host}: down`;
+      const { leader, raftTerm, raftIndex, raftAppliedIndex } = node.member.status();
+      return (
+        `${node.host}: id ${node.id.toString(16)} leader ${leader.toString(16)} term ${raftTerm} ` +
+        `index ${raftIndex} applied ${raftAppliedIndex}`
+      );
+    });
+    return (
+      `seed ${this.seed}: waited ${maxMs} ms for ${what}\n${states.join("\n")}\n` +
+      this.trace.last(Number(process.env["SIM_TRACE"] ?? 30), /^(?!.*heartbeat)/)
+    );
+  }
+
+  /* Clients. Each call is one attempt at one member, unless it says that it retries. */
+
+  /** Rejects with the member's EtcdError, or with ProcessGone. */
+  ask<T>(node: ClusterNode, question: (member: ClusterMember, waiter: Waiter<T>) => void) {
+    const asked = new Promise<T>((resolve, reject) => {
+      question(node.running, { done: resolve, refused: reject });
+    });
+    return node.whileRunning(asked);
+  }
+
+  propose(node: ClusterNode, operation: RaftOperation): Promise<ApplyResponse> {
+    return this.ask(node, (member, waiter) => member.propose(operation, waiter));
+  }
+
+  /** Answers the revision. */
+  async putOn(node: ClusterNode, key: string, value: string, lease = 0n): Promise<number> {
+    const put = { ...emptyPutRequest(), key, value: Buffer.from(value), lease };
+    const response = await this.propose(node, { kind: "put", put });
+    return response.kind === "put" ? response.put.revision : 0;
+  }
+
+  /** Linearizable; undefined = the key is not there. */
+  async getOn(node: ClusterNode, key: string): Promise<string | undefined> {
+    await this.ask<void>(node, (member, waiter) => member.readIndex(waiter));
+    return this.read(node, key);
+  }
+
+  /** What the member itself holds at present. */
+  read(node: ClusterNode, key: string): string | undefined {
+    return readKey(node.running, key);
+  }
+
+  /** Retries, at one member after the other, until it is acknowledged. Moves time. */
+  put(key: string, value: string, lease = 0n): Promise<number> {
+    return this.retried((node) => this.putOn(node, key, value, lease));
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return this.retried((node) => this.getOn(node, key));
+  }
+
+  async retried<T>(attempt: (node: ClusterNode) => Promise<T>): Promise<T> {
+    const endMs = this.time.monotonicMs() + WAIT_MAX_MS;
+    for (let turn = this.prng.below(this.nodes.length); ; turn += 1) {
+      const node = this.live[turn % Math.max(1, this.live.length)];
+      try {
+        if (node === undefined) throw new ProcessGone("every host");
+        return await this.settled(attempt(node));
+      } catch (error) {
+        if (this.time.monotonicMs() > endMs || !isAnswer(error)) throw error;
+        await this.run(RETRY_MS);
+      }
+    }
+  }
+
+  /** The EtcdError that an attempt ends with; fails when it goes well. */
+  async refusal(attempt: Promise<unknown>, maxMs = WAIT_MAX_MS): Promise<EtcdError> {
+    try {
+      await this.settled(attempt, maxMs);
+    } catch (error) {
+      if (isAnswer(error) && !(error instanceof ProcessGone)) return error as EtcdError;
+      throw error;
+    }
+    throw new Error("it was expected to be refused");
+  }
+
+  /* Membership */
+
+  /** Adds a member on a new host and starts it. Retries; moves time. */
+  async join(name: string, options: { isLearner?: boolean } = {}): Promise<ClusterNode> {
+    const node = this.addHost(name);
+    await this.changed((at) =>
+      this.ask(at, (member, waiter) =>
+        member.addMember(node.peerUrls, options.isLearner ?? false, waiter),
+      ),
+    );
+    const [url] = node.peerUrls;
+    const isRow = (row: { peerUrls: readonly string[] }) => row.peerUrls[0] === url;
+    const knowing = this.live.find(({ running }) => running.members().some(isRow));
+    if (knowing === undefined) throw new Error(`${name} was not added`);
+    const { clusterId } = knowing.running;
+    const members = [...knowing.running.members()];
+    const id = members.find(isRow)?.id as bigint;
+    node.beginning = () => Promise.resolve({ kind: "join", clusterId, id, members });
+    await this.settled(node.start());
+    return node;
+  }
+
+  /** A change of the membership, tried until it is made. Moves time. */
+  async changed(attempt: (node: ClusterNode) => Promise<MembershipChange>): Promise<void> {
+    await this.retried(async (node) => {
+      try {
+        await attempt(node);
+      } catch (error) {
+        // An attempt whose answer was lost.
+        if (!MADE_ALREADY.has(error)) throw error;
+      }
+    });
+  }
+
+  remove(id: bigint): Promise<void> {
+    return this.changed((node) =>
+      this.ask(node, (member, waiter) => member.removeMember(id, waiter)),
+    );
+  }
+
+  promote(id: bigint): Promise<void> {
+    return this.changed((node) =>
+      this.ask(node, (member, waiter) => member.promoteMember(id, waiter)),
+    );
+  }
+
+  /* The end of a run */
+
+  /** All faults end, all hosts run, and all members come to the same state. */
+  async heal(): Promise<void> {
+    this.network.heal();
+    for (const node of this.nodes) if (node.process.isPaused) node.process.resume();
+    await this.startAll();
+    await this.untilEven();
+  }
+
+  /** Every live member has applied all that any of them has. */
+  async untilEven(nodes?: readonly ClusterNode[]): Promise<void> {
+    await this.untilLeader();
+    await this.put("even", String(this.nowMs));
+    await this.until(() => {
+      const states = (nodes ?? this.live).map(({ running }) => running.status());
+      const applied = new Set(states.map(({ raftAppliedIndex }) => raftAppliedIndex));
+      return applied.size === 1;
+    }, "all members to apply the same");
+  }
+
+  /** The hash of each live member; throws unless they agree. */
+  async sameHash(nodes: readonly ClusterNode[] = this.live): Promise<number> {
+    const revision = Math.min(...nodes.map(({ running }) => running.currentRevision));
+    const hashes: string[] = [];
+    for (const { host, running } of nodes) {
+      const outcome = await this.settled(running.hashKv(revision));
+      if (outcome instanceof EtcdError) throw outcome;
+      hashes.push(`${outcome.hash} at ${outcome.hashRevision}/${outcome.compactRevision}`);
+      this.note(`${host} hash ${outcome.hash}`);
+    }
+    if (new Set(hashes).size !== 1) throw new Error(`hashes differ: ${hashes.join(", ")}`);
+    return Number.parseInt(hashes[0] as string, 10);
+  }
+
+  /** Orderly stops for all, so that nothing is left behind. */
+  async close(): Promise<void> {
+    for (const node of this.live) await this.settled(node.stop()).catch(() => undefined);
+  }
+}
+
+/** From the member's own store; undefined = the key is not there. */
+export function readKey(member: ClusterMember, key: string, revision = 0): string | undefined {
+  const found = member.range({ ...emptyRangeRequest(), key, revision });
+  if (found instanceof EtcdError) throw found;
+  const [kv] = found.kvs;
+  return kv === undefined ? undefined : decodeKeyValue(kv).value.toString();
+}
+
+function isAnswer(error: unknown): boolean {
+  return error instanceof ProcessGone || error instanceof EtcdError;
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "bigint" ? part.toString(16) : part,
+  );
+}

@@ -1,0 +1,207 @@
+/** One host of a simulated cluster: its disk, what is left of its store, and its process. */
+import { type Backend, MemoryMedium } from "../../src/backend/index.ts";
+import { Prng } from "../../src/base/index.ts";
+import { systemDigests } from "../../src/host/index.ts";
+import { type Beginning, type MemberSettings, openMember } from "../../src/member/index.ts";
+import type { Disk, LogFields, Logger } from "../../src/seam/index.ts";
+import {
+  type ManualTime,
+  SimulatedDisk,
+  type SimulatedNetwork,
+  SimulatedProcess,
+} from "../../src/testing/index.ts";
+import { type Invariants, WatchedBackend } from "./invariants.ts";
+
+export type ClusterMember = Awaited<ReturnType<typeof openMember>>;
+
+/** The process is gone, and with it what it was asked. */
+export class ProcessGone extends Error {
+  constructor(host: string) {
+    super(`the process on ${host} is gone`);
+    this.name = "ProcessGone";
+  }
+}
+
+export interface NodeContext {
+  readonly time: ManualTime;
+  readonly network: SimulatedNetwork;
+  readonly invariants: Invariants;
+  readonly settings: MemberSettings;
+  /** Longest time that a call of the disk takes; 0 = none passes. */
+  readonly diskDelayMaxMs: number;
+  readonly log: (host: string, level: string, message: string, fields?: LogFields) => void;
+}
+
+const DATA = "/data/member.etcd";
+const MEDIUM_FILE = "simulated-medium";
+
+export class ClusterNode {
+  readonly host: string;
+  /** Where it listens from the next start on. */
+  peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly disk: SimulatedDisk;
+  readonly prng: Prng;
+  /** What the present life failed of. */
+  readonly fatal: Error[] = [];
+  process: SimulatedProcess;
+  member: ClusterMember | undefined;
+  isRunning = false;
+  /** It was told that the cluster goes on without it. */
+  wasRemoved = false;
+  beginning: (() => Promise<Beginning>) | undefined;
+  /** How much the wall clock of this host is wrong. */
+  wallOffsetMs = 0;
+  readonly #context: NodeContext;
+  readonly #media: MemoryMedium[] = [];
+
+  constructor(host: string, context: NodeContext, prng: Prng) {
+    this.host = host;
+    this.peerUrls = [`http://${host}:2380`];
+    this.clientUrls = [`http://${host}:2379`];
+    this.prng = prng;
+    this.#context = context;
+    this.process = new SimulatedProcess(context.time);
+    this.disk = new SimulatedDisk({ delay: () => this.#diskDelay() });
+  }
+
+  #diskDelay(): Promise<void> {
+    const { diskDelayMaxMs } = this.#context;
+    if (diskDelayMaxMs === 0) return Promise.resolve();
+    return this.process.sleep(this.prng.below(1 + diskDelayMaxMs * 10) / 10);
+  }
+
+  /** The member's id; it must be running. */
+  get id(): bigint {
+    return this.running.id;
+  }
+
+  get running(): ClusterMember {
+    if (this.member === undefined) throw new ProcessGone(this.host);
+    return this.member;
+  }
+
+  /** Starts a process; settles when the member runs. Rejects as `openMember`. */
+  async start(_options: { forceNewCluster?: boolean } = {}): Promise<ClusterMember> {
+    const { time, network, settings, log } = this.#context;
+    this.process = new SimulatedProcess(time);
+    this.process.wallOffsetMs = this.wallOffsetMs;
+    this.fatal.length = 0;
+    this.isRunning = true;
+    const life = this.process;
+    await this.disk.makeDirectory("/data");
+    await this.disk.syncDirectory("/");
+    const disk = this.disk.session();
+    const entropy = new Prng(this.prng.uint32());
+    const opened = openMember({
+      dataDirectory: DATA,
+      walDirectory: undefined,
+      name: this.host,
+      clientUrls: this.clientUrls,
+      clusterToken: "simulated",
+      serverVersion: "3.7.1",
+      progressIntervalMs: 600_000,
+      settings,
+      disk,
+      clock: life,
+      timers: life,
+      entropy: { bytes: (count: number) => entropy.bytes(count) },
+      digests: systemDigests,
+      logger: logger((level, message, fields) => log(this.host, level, message, fields)),
+      openBackend: (directory: string) => this.#openBackend(disk, directory, life),
+      onFatal: (error: Error) => this.#onFatal(life, error),
+      onRemoved: () => {
+        this.wasRemoved = true;
+        log(this.host, "info", "removed from the cluster");
+        life.after(1, () => this.#end());
+      },
+      beginning: () => {
+        if (this.beginning === undefined) throw new Error(`${this.host} has no beginning`);
+        return this.beginning();
+      },
+      openNetwork: (handler) =>
+        network.open({ host: this.host, urls: this.peerUrls, process: life, handler }),
+    });
+    const member = await this.whileRunning(opened);
+    if (life === this.process) this.member = member;
+    return member;
+  }
+
+  #onFatal(life: SimulatedProcess, error: Error): void {
+    if (life.hasEnded) return;
+    this.#context.invariants.fatal(this.host, error);
+    this.fatal.push(error);
+    this.#context.log(this.host, "fatal", error.message);
+    // A process that can not go on ends in a moment.
+    life.after(1, () => this.#end());
+  }
+
+  /** As the promise; rejects when the process ends before. */
+  whileRunning<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => undefined);
+    return new Promise((resolve, reject) => {
+      this.process.onEnd(() => reject(new ProcessGone(this.host)));
+      promise.then(resolve, reject);
+    });
+  }
+
+  /** The file says which medium is meant, and moves with its directory. */
+  async #openBackend(disk: Disk, directory: string, life: SimulatedProcess): Promise<Backend> {
+    const path = `${directory}/${MEDIUM_FILE}`;
+    let number = this.#media.length;
+    if (await disk.exists(path)) {
+      number = Number((await disk.readFile(path)).toString());
+    } else {
+      const file = await disk.open(path, "create");
+      await file.writeDurable(Buffer.from(String(number)), 0);
+      await file.close();
+      await disk.syncDirectory(directory);
+      this.#media.push(new MemoryMedium());
+    }
+    const medium = this.#media[number];
+    if (medium === undefined) throw new Error(`${path} names no medium`);
+    return new WatchedBackend({
+      name: this.host,
+      invariants: this.#context.invariants,
+      medium,
+      later: (run) => life.after(this.prng.below(30), run),
+    });
+  }
+
+  /** The machine loses its power: what was not synced may be lost, nobody is told anything. */
+  crash(): void {
+    this.#end();
+    this.disk.crash(this.prng);
+  }
+
+  /** The process is killed; the kernel lives on, keeps what was written and tells the peers. */
+  kill(): void {
+    const endpoint = this.#context.network.endpointOf(this.host);
+    if (endpoint !== undefined) this.#context.network.announceGone(endpoint);
+    this.#end();
+  }
+
+  #end(): void {
+    this.process.end();
+    this.member = undefined;
+    this.isRunning = false;
+  }
+
+  /** An orderly stop. */
+  async stop(): Promise<void> {
+    await this.whileRunning(this.running.close());
+    this.#end();
+  }
+}
+
+function logger(write: (level: string, message: string, fields?: LogFields) => void): Logger {
+  const self: Logger = {
+    debug: () => undefined,
+    info: (message, fields) => write("info", message, fields),
+    warn: (message, fields) => write("warn", message, fields),
+    error: (message, fields) => write("error", message, fields),
+    isEnabled: (level) => level !== "debug",
+    child: () => self,
+  };
+  return self;
+}

@@ -1,0 +1,47 @@
+/** What happened in a simulated run, in order: a digest of all of it, and the last lines to read. */
+import { createHash } from "node:crypto";
+import type { NetworkEvent } from "../../src/testing/index.ts";
+import { MessageType } from "../../src/wire/index.ts";
+
+const LINES_MAX = 4_000;
+
+const TYPE_NAMES = new Map<number, string>(
+  Object.entries(MessageType).map(([name, type]) => [type, name.toLowerCase()]),
+);
+
+export class Trace {
+  readonly #hash = createHash("sha256");
+  #lines: string[] = [];
+  #count = 0;
+
+  add(atMs: number, line: string): void {
+    const text = `${atMs.toFixed(3)} ${line}`;
+    this.#hash.update(text);
+    this.#count += 1;
+    this.#lines.push(text);
+    if (this.#lines.length > 2 * LINES_MAX) this.#lines = this.#lines.slice(-LINES_MAX);
+  }
+
+  /** Equal for two runs that did the same at the same times. */
+  digest(): string {
+    return `${this.#count}:${this.#hash.copy().digest("hex").slice(0, 16)}`;
+  }
+
+  /** The last lines, those that match if a pattern is given. */
+  last(count: number, pattern?: RegExp): string {
+    const lines =
+      pattern === undefined ? this.#lines : this.#lines.filter((line) => pattern.test(line));
+    return lines.slice(-count).join("\n");
+  }
+}
+
+export function describe(event: NetworkEvent): string {
+  const { message } = event;
+  const type = TYPE_NAMES.get(message.type) ?? String(message.type);
+  const entries = message.entries.length === 0 ? "" : ` entries ${message.entries.length}`;
+  const refused = message.reject ? ` reject ${message.rejectHint}` : "";
+  return (
+    `${event.fate} ${event.from}>${event.to} ${type} term ${message.term} ` +
+    `log ${message.logTerm}/${message.index} commit ${message.commit}${entries}${refused}`
+  );
+}
