@@ -21,7 +21,7 @@ const BATCH_BYTES = 32 * 1024 * 1024;
 /** Rows between two turns of the loop. */
 const SLICE_ROWS = 512;
 
-/** The rows of one table on their way into the new store; changed as the caller sees fit. */
+/** Is shown each row on its way into the new store; false = it is left out. */
 export type RowFilter = (table: EtcdTable, row: BucketRow) => boolean;
 
 export interface ImportOptions {
@@ -33,7 +33,8 @@ export interface ImportOptions {
   readonly openBackend: (directory: string) => Promise<Backend>;
   /** What the sender says that the image holds. Without it, what the image says itself. */
   readonly point?: AppliedPoint;
-  /** False = the row is left out. */
+  /** The store begins with a log of its own: at this point, whatever the image says. */
+  readonly newPoint?: AppliedPoint;
   readonly keeps?: RowFilter;
   /** Puts further rows, before the last commit. */
   readonly finish?: (backend: Backend) => void;
@@ -126,7 +127,8 @@ class Import {
   }
 
   #pointOf(found: AppliedPoint): AppliedPoint {
-    const { point, imagePath } = this.#options;
+    const { point, newPoint, imagePath } = this.#options;
+    if (newPoint !== undefined) return newPoint;
     if (point === undefined) return found;
     // etcd before 3.5 keeps no term, and may lag behind by entries that changed nothing.
     if (found.index <= point.index) return point;

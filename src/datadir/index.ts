@@ -21,3 +21,9 @@ export {
   SnapshotInbox,
   type SnapshotName,
 } from "./snapshot-inbox.ts";
+export {
+  type RestoredMember,
+  type RestoreMember,
+  type RestoreOptions,
+  restoreSnapshot,
+} from "./restore.ts";

@@ -1,0 +1,2 @@
+export { runUtl } from "./command.ts";
+export type { UtlIo } from "./io.ts";
