@@ -58,10 +58,11 @@ export class CommitPacer {
     this.#isClosed = true;
   }
 
-  /** No commit starts any more; what waits is given up. */
-  stop(): void {
+  /** No commit starts any more, what waits is given up; settles with the one under way. */
+  async stop(): Promise<void> {
     this.#timer.cancel();
     this.#isClosed = true;
+    await this.#running;
   }
 
   #hasWork(): boolean {

@@ -222,6 +222,18 @@ export class Driver {
     this.wake();
   }
 
+  /** Whether the consensus has taken the snapshot of `index`, which is not the state yet. */
+  isInstalling(index: number): boolean {
+    return this.node.raft.log.unstable.snapshot?.metadata.index === index;
+  }
+
+  /** Settles when the machine has all that was handed to it. */
+  async allApplied(): Promise<void> {
+    while (!this.#applyQueue.isEmpty && !this.#isStopped) {
+      await new Promise<void>((resolve) => this.#options.timers.soon(resolve));
+    }
+  }
+
   /** Entries that were only on disk are in memory now. */
   entriesLoaded(): void {
     for (const [id] of this.node.status().progress) this.node.resumeSending(id);

@@ -31,8 +31,9 @@ export class IndexCheckpointer {
   }
 
   /** None is written any more. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#timer.cancel();
+    await this.#running;
   }
 
   #check(): void {

@@ -38,3 +38,5 @@ export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
 export const QUESTION_RETRY_MS = 50;
 /** What was proposed before a stop gets this long to be answered. */
 export const CLOSE_WAIT_MS = 2_000;
+/** A store that a snapshot has replaced is kept open this long for the reads under way. */
+export const OLD_STORE_KEPT_MS = 10_000;

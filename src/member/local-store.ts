@@ -98,10 +98,18 @@ export class LocalStore {
     await this.backend.close();
   }
 
-  /** Another store has taken its place: nothing is written any more, reads under way go on. */
-  retire(): void {
+  /**
+   * Another store takes its place: once this has settled nothing is written any more. Reads under
+   * way go on until `drop`.
+   */
+  async retire(): Promise<void> {
     this.scrubber.close();
-    this.#checkpointer.stop();
-    this.pacer.stop();
+    await this.#checkpointer.stop();
+    await this.pacer.stop();
+  }
+
+  /** The end of a retired store. */
+  drop(): Promise<void> {
+    return this.backend.close();
   }
 }

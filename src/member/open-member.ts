@@ -4,7 +4,13 @@
  */
 import type { Backend } from "../backend/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
-import { type DataDirectory, formatId, openDataDirectory } from "../datadir/index.ts";
+import {
+  type DataDirectory,
+  finishInstall,
+  formatId,
+  openDataDirectory,
+  SnapshotInbox,
+} from "../datadir/index.ts";
 import type {
   Clock,
   Digests,
@@ -58,10 +64,12 @@ export async function openMember(options: OpenMemberOptions): Promise<RaftMember
   const { disk } = options;
   const paths = await openDataDirectory(disk, options.dataDirectory, options.walDirectory);
   const knownPeers = await begin(options, paths);
+  await finishInstall({ disk, paths, openBackend: options.openBackend });
+  const inbox = await SnapshotInbox.open(disk, options.digests, paths.snapshots);
   const backend = await options.openBackend(paths.store);
   let member: RaftMember;
   try {
-    member = await recover(options, paths, backend, knownPeers);
+    member = await recover(options, { paths, backend, knownPeers, inbox });
   } catch (error) {
     await backend.close();
     throw error;
@@ -83,13 +91,16 @@ async function begin(
   return beginning.kind === "join" ? beginning.members : [];
 }
 
-async function recover(
-  options: OpenMemberOptions,
-  paths: DataDirectory,
-  backend: Backend,
-  knownPeers: readonly PeerMember[],
-): Promise<RaftMember> {
-  const { disk, clock, timers, logger, settings } = options;
+interface MemberPlace {
+  readonly paths: DataDirectory;
+  readonly backend: Backend;
+  readonly knownPeers: readonly PeerMember[];
+  readonly inbox: SnapshotInbox;
+}
+
+async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<RaftMember> {
+  const { paths, backend, knownPeers, inbox } = place;
+  const { openBackend, disk, clock, timers, logger, settings } = options;
   const found = await readRaftLog({
     disk,
     walDirectory: paths.wal,
@@ -142,7 +153,19 @@ async function recover(
     snapshotIndex: found.snapshot?.index ?? 0,
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,
     knownPeers,
-    makeSnapshots: (member) => new Snapshots({ member, timers, logger }),
+    makeSnapshots: (member) =>
+      new Snapshots({
+        member,
+        inbox,
+        disk,
+        paths,
+        wal,
+        storage,
+        openBackend,
+        openStore,
+        timers,
+        logger,
+      }),
   });
   return link.member;
 }

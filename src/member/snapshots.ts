@@ -1,14 +1,35 @@
 /**
  * Whole stores to and from other members: an image for a follower that is too far behind, and the
  * leader's image in place of our own store (thesis 5.1, RA-05, PE-04).
+ *
+ * A received image is made into a store beside the present one before the consensus hears of it; so
+ * what is left to do when the consensus takes it is a record in the log and two renames.
  */
-import { openImage } from "../datadir/index.ts";
-import type { Logger, SnapshotArrival, Timers } from "../seam/index.ts";
-import type { Message, Snapshot } from "../wire/index.ts";
+import type { Backend } from "../backend/index.ts";
+import {
+  type DataDirectory,
+  importStore,
+  installStore,
+  openImage,
+  type SnapshotInbox,
+} from "../datadir/index.ts";
+import type { Disk, Logger, SnapshotArrival, Timers } from "../seam/index.ts";
+import type { Wal } from "../wal/index.ts";
+import type { Message, Snapshot, SnapshotMetadata } from "../wire/index.ts";
+import { OLD_STORE_KEPT_MS } from "./limits.ts";
+import type { LocalStore } from "./local-store.ts";
 import type { RaftMember } from "./raft-member.ts";
+import type { RaftStorage } from "./raft-storage.ts";
 
 export interface SnapshotsOptions {
   readonly member: RaftMember;
+  readonly inbox: SnapshotInbox;
+  readonly disk: Disk;
+  readonly paths: DataDirectory;
+  readonly wal: Wal;
+  readonly storage: RaftStorage;
+  readonly openBackend: (directory: string) => Promise<Backend>;
+  readonly openStore: (backend: Backend) => Promise<LocalStore>;
   readonly timers: Timers;
   readonly logger: Logger;
 }
@@ -17,15 +38,21 @@ export class Snapshots {
   readonly #options: SnapshotsOptions;
   /** Members to which one is on its way. */
   readonly #sending = new Set<bigint>();
-  #isInstalling = false;
+  /** One is being made into a store, or waits for the consensus to take it. */
+  #isTaken = false;
+  #installing: Promise<void> | undefined;
+  /** Replaced stores whose reads may still be under way. */
+  readonly #replaced = new Set<LocalStore>();
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
   }
 
   get isInstalling(): boolean {
-    return this.#isInstalling;
+    return this.#installing !== undefined;
   }
+
+  /* To others */
 
   send(message: Message): void {
     void this.#send(message);
@@ -57,20 +84,83 @@ export class Snapshots {
     if (this.#sending.delete(to)) this.#options.member.logHold.unhold();
   }
 
-  async receive(_arrival: SnapshotArrival): Promise<void> {
-    throw new Error("snapshots cannot be taken yet");
+  /* From the leader */
+
+  offset(from: bigint, index: number, term: number): Promise<number> {
+    return this.#options.inbox.offset({ from, index, term });
   }
 
-  offset(_from: bigint, _index: number, _term: number): Promise<number> {
-    return Promise.resolve(0);
+  async receive(arrival: SnapshotArrival): Promise<void> {
+    const { member, inbox } = this.#options;
+    const { message } = arrival;
+    const metadata = message.snapshot?.metadata;
+    if (metadata === undefined) throw new Error("a snapshot message without a snapshot");
+    const { index, term } = metadata;
+    const path = await inbox.receive({ ...arrival, from: message.from, index, term });
+    try {
+      if (this.#isTaken) throw new Error("another snapshot is being taken over");
+      this.#isTaken = true;
+      await this.#import(path, metadata);
+      member.driver.receive(message);
+      // Not taken: it was older than what is here by now.
+      if (!member.driver.isInstalling(index)) this.#isTaken = false;
+    } catch (error) {
+      this.#isTaken = false;
+      throw error;
+    } finally {
+      await inbox.remove(path);
+    }
   }
 
-  async install(_snapshot: Snapshot): Promise<void> {
-    this.#isInstalling = true;
-    throw new Error("snapshots cannot be taken yet");
+  async #import(imagePath: string, { index, term }: SnapshotMetadata): Promise<void> {
+    const { disk, timers, paths, openBackend, logger } = this.#options;
+    const point = { index, term };
+    logger.info("taking over a snapshot", { ...point, path: imagePath });
+    await importStore({
+      disk,
+      timers,
+      imagePath,
+      directory: paths.incoming,
+      openBackend,
+      point,
+    });
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  /** The consensus has taken it: everything before it is void. */
+  install(snapshot: Snapshot): Promise<void> {
+    this.#installing = this.#install(snapshot.metadata).finally(() => {
+      this.#installing = undefined;
+      this.#isTaken = false;
+    });
+    return this.#installing;
+  }
+
+  async #install(metadata: SnapshotMetadata): Promise<void> {
+    const { member, wal, storage, disk, paths, openBackend, openStore, logger } = this.#options;
+    const { index, term, confState } = metadata;
+    await wal.saveSnapshot({ index, term, confState });
+    await member.driver.allApplied();
+    const old = member.local;
+    await old.retire();
+    await installStore({ disk, paths });
+    const local = await openStore(await openBackend(paths.store));
+    if (local.machine.confState() === undefined) local.machine.putConfState(confState);
+    storage.installSnapshot({ index, term });
+    member.storeReplaced(local, confState);
+    this.#dropLater(old);
+    logger.info("applied a snapshot", { index, term, revision: member.currentRevision });
+  }
+
+  #dropLater(old: LocalStore): void {
+    this.#replaced.add(old);
+    this.#options.timers.after(OLD_STORE_KEPT_MS, () => {
+      if (this.#replaced.delete(old)) void old.drop();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#installing?.catch(() => undefined);
+    for (const old of this.#replaced) await old.drop();
+    this.#replaced.clear();
   }
 }
