@@ -4,11 +4,12 @@
  */
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
-import { openGateway } from "../gateway/index.ts";
+import { openGateway, peerMetrics } from "../gateway/index.ts";
 import { GrpcServer } from "../grpc/index.ts";
 import { HTTP2_LIMITS_DEFAULT } from "../http2/index.ts";
 import { lockDirectory, systemClock, systemTimers } from "../host/index.ts";
 import { openMember, type RaftMember } from "../member/index.ts";
+import type { Peers } from "../peer/index.ts";
 import { openRpc, type Rpc } from "../rpc/index.ts";
 import type { Logger } from "../seam/index.ts";
 import { bindClientPorts, type ClientPorts } from "./client-ports.ts";
@@ -89,7 +90,7 @@ async function start(
   );
   const member = await openMember(options);
   if (network.peers !== undefined) peerPorts.open(network.peers.handle);
-  const { rpc, grpc } = serve(config, logger, member, ports);
+  const { rpc, grpc } = serve(config, logger, member, ports, network.peers);
   return {
     clientUrls: ports.clientUrls,
     metricsUrls: ports.metricsUrls,
@@ -119,6 +120,7 @@ function serve(
   logger: Logger,
   member: RaftMember,
   { door, metricsDoor, gate, tls }: ClientPorts,
+  peers: Peers | undefined,
 ): { rpc: Rpc; grpc: GrpcServer } {
   const { minorVersion, txnOpsMax, requestBytesMax } = config;
   const serverVersion = serverVersionOf(minorVersion);
@@ -146,6 +148,7 @@ function serve(
       ...requestMetrics(rpc),
       ...connectionMetrics(gate),
       ...tlsMetrics(tls),
+      ...peerMetrics(member.id, () => peers?.measures() ?? []),
     ],
     variables: debugVariables,
   });
