@@ -242,7 +242,10 @@ export class Cluster {
     const asked = new Promise<T>((resolve, reject) => {
       question(node.running, { done: resolve, refused: reject });
     });
-    return node.whileRunning(asked);
+    const answered = node.whileRunning(asked);
+    // Whoever asks may look at the answer late, or never.
+    answered.catch(() => undefined);
+    return answered;
   }
 
   propose(node: ClusterNode, operation: RaftOperation): Promise<ApplyResponse> {

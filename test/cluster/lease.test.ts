@@ -75,6 +75,7 @@ test("lease: the leader is lost → never early, at most its TTL and an election
   ] as const) {
     const cluster = await Cluster.start({ seed, size: 3 });
     const leader = await cluster.untilLeader();
+    const grantedMs = cluster.nowMs;
     await grant(cluster, 5);
     await cluster.run(afterMs);
     leader.crash();
@@ -83,8 +84,9 @@ test("lease: the leader is lost → never early, at most its TTL and an election
     if (afterMs < 4_500) assert.ok(isThere(second, cluster));
     const electedMs = cluster.nowMs;
     await cluster.until(() => !isThere(second, cluster), "the lease to expire");
-    const sinceMs = cluster.nowMs - electedMs;
-    assert.ok(sinceMs > 5_000 && sinceMs < 5_000 + 1_000 + 1_000, `${sinceMs} ms after`);
+    // What is left was written down meanwhile, and is all that the new leader gives.
+    assert.ok(cluster.nowMs - grantedMs > 5_000, "its TTL was honoured");
+    assert.ok(cluster.nowMs - electedMs < 5_000 + 1_000 + 500, "and no more than an election");
     await cluster.close();
   }
 });
@@ -139,13 +141,13 @@ test("lease: an isolated leader → expires nothing, renews nothing for long (LE
   cluster.network.partition([[old.host], cluster.followers().map(({ host }) => host)]);
   const second = await cluster.untilLeader(old);
   await cluster.until(() => old.running.leader === 0n, "the old leader to step down");
-  const refused = await cluster.refusal(keepAlive(cluster, old));
-  assert.match(refused.message, /timed out|no leader|not a primary/);
+  const refused = cluster.refusal(keepAlive(cluster, old));
   for (let turn = 0; turn < 10; turn += 1) {
     await cluster.run(1_000);
     await cluster.settled(keepAlive(cluster, second));
   }
   assert.ok(isThere(old, cluster) && isThere(second, cluster));
+  assert.match((await refused).message, /timed out|no leader|not a primary/);
   cluster.network.heal();
   await cluster.untilEven();
   assert.equal(await cluster.settled(keepAlive(cluster, old)), 4);
