@@ -39,12 +39,15 @@ export interface SegmentReaderOptions {
   readonly offset?: number;
   /** Where the records end that may be read, in a segment that is being written. */
   readonly limit?: number;
+  /** Bytes read, and looked through, at once. */
+  readonly windowBytes?: number;
 }
 
 export class SegmentReader {
   readonly #file: OpenFile;
   readonly #isLast: boolean;
   readonly #limit: number;
+  readonly #windowBytes: number;
   #sizeBytes = 0;
   #window: Buffer = Buffer.alloc(0);
   /** Offset in the file of the window's first byte. */
@@ -67,6 +70,7 @@ export class SegmentReader {
     this.#file = file;
     this.#isLast = options.isLast;
     this.#limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+    this.#windowBytes = options.windowBytes ?? WINDOW_BYTES;
     this.#base = options.offset ?? 0;
     this.crc = options.crc;
   }
@@ -159,7 +163,7 @@ export class SegmentReader {
   async #more(count: number): Promise<void> {
     const kept = this.#known - this.#at;
     const offset = this.offset;
-    const wanted = Math.min(Math.max(count, WINDOW_BYTES), this.#sizeBytes - offset);
+    const wanted = Math.min(Math.max(count, this.#windowBytes), this.#sizeBytes - offset);
     if (wanted <= kept) return;
     const window = Buffer.allocUnsafeSlow(wanted);
     this.#window.copy(window, 0, this.#at, this.#known);
