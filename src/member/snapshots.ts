@@ -91,12 +91,30 @@ export class Snapshots {
   }
 
   async receive(arrival: SnapshotArrival): Promise<void> {
+    try {
+      await this.#receive(arrival);
+    } catch (error) {
+      this.#options.logger.warn("could not take over a snapshot; its sender may try again", {
+        error: error instanceof Error ? error.message : String(error),
+      });
+      throw error;
+    }
+  }
+
+  async #receive(arrival: SnapshotArrival): Promise<void> {
     const { member, inbox } = this.#options;
     const { message } = arrival;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) throw new Error("a snapshot message without a snapshot");
     const { index, term } = metadata;
-    const path = await inbox.receive({ ...arrival, from: message.from, index, term });
+    const path = await inbox.receive({
+      from: message.from,
+      index,
+      term,
+      offset: arrival.offset,
+      chunks: arrival.chunks,
+      sha256: () => arrival.sha256(),
+    });
     try {
       if (this.#isTaken) throw new Error("another snapshot is being taken over");
       this.#isTaken = true;
@@ -138,7 +156,7 @@ export class Snapshots {
   async #install(metadata: SnapshotMetadata): Promise<void> {
     const { member, wal, storage, disk, paths, openBackend, openStore, logger } = this.#options;
     const { index, term, confState } = metadata;
-    await wal.saveSnapshot({ index, term, confState });
+    await wal.installSnapshot({ index, term, confState });
     await member.driver.allApplied();
     const old = member.local;
     await old.retire();
