@@ -13,7 +13,7 @@ test("args: none → every case but the extra ones, both servers, closed loop", 
   assert.equal(args.writesResults, false);
   assert.deepEqual(
     args.cases,
-    CASES.filter((spec) => spec.isExtra !== true),
+    CASES.filter((spec) => spec.isExtra !== true && spec.members === undefined),
   );
 });
 
@@ -56,6 +56,13 @@ test("args: case names → exact first, else as a beginning, in the order of the
   assert.deepEqual(names("put-1,put-1"), ["put-1"]);
 });
 
+test("args: --members 3 → the cases with three members; a named one runs anyway", () => {
+  const all = parseBenchArgs(["--members", "3"]).cases;
+  assert.ok(all.length > 5);
+  assert.ok(all.every((spec) => spec.members === 3 && spec.isExtra !== true));
+  assert.deepEqual(names("c3-put-1"), ["c3-put-1"]);
+});
+
 test("args: mistakes → one line that names the flag and what is wanted", () => {
   const refusals: [string[], RegExp][] = [
     [["--cases", "nothing"], /--cases: there is no case "nothing"; there are put-1, /],
@@ -64,6 +71,7 @@ test("args: mistakes → one line that names the flag and what is wanted", () =>
     [["--rounds", "1.5"], /--rounds "1.5" is not a whole number/],
     [["--seconds", "x"], /--seconds "x" is not a number/],
     [["--seconds", ""], /--seconds "" is not a number/],
+    [["--members", "2"], /--members "2" is neither 1 nor 3/],
     [["--target", "zookeeper"], /--target "zookeeper" is none of holdfast, etcd, both/],
     [["--rate", "-1"], /--rate/],
     [["--unknown"], /--unknown/],

@@ -32,6 +32,7 @@ export class UsageError extends Error {}
 
 export const USAGE = `npm run bench -- [flags]
   --cases A,B        these cases, or "all" (default: all); a name or the start of one
+  --members N        of "all" the cases with N members: 1 or 3 (default 1)
   --target T         holdfast, etcd or both (default both)
   --seconds N        measured window of a case (default 5)
   --warmup N         seconds before it that do not count (default 3)
@@ -52,6 +53,7 @@ export const USAGE = `npm run bench -- [flags]
 
 const OPTIONS = {
   cases: { type: "string", default: "all" },
+  members: { type: "string", default: "1" },
   target: { type: "string", default: "both" },
   seconds: { type: "string", default: "5" },
   warmup: { type: "string", default: "3" },
@@ -72,7 +74,7 @@ const OPTIONS = {
 export function parseBenchArgs(args: readonly string[]): BenchArgs {
   const values = parse(args);
   return {
-    cases: selectCases(values.cases),
+    cases: selectCases(values.cases, membersOf(values.members)),
     targets: targetsOf(values.target),
     seconds: numberOf("--seconds", values.seconds, 0.1, 3600),
     warmupSeconds: numberOf("--warmup", values.warmup, 0, 3600),
@@ -99,13 +101,13 @@ function parse(args: readonly string[]) {
 }
 
 /** In the order of CASES, each once. A name that no case has may be the start of several. */
-export function selectCases(list: string): CaseSpec[] {
+export function selectCases(list: string, members = 1): CaseSpec[] {
   const wanted = new Set<CaseSpec>();
   for (const name of list.split(",").map((text) => text.trim())) {
     const exact = CASES.filter((spec) => spec.name === name);
     const found =
       name === "all"
-        ? CASES.filter((spec) => !spec.isExtra)
+        ? CASES.filter((spec) => spec.isExtra !== true && (spec.members ?? 1) === members)
         : exact.length > 0
           ? exact
           : CASES.filter((spec) => name !== "" && spec.name.startsWith(name));
@@ -116,6 +118,11 @@ export function selectCases(list: string): CaseSpec[] {
     for (const spec of found) wanted.add(spec);
   }
   return CASES.filter((spec) => wanted.has(spec));
+}
+
+function membersOf(text: string): number {
+  if (CASES.some((spec) => String(spec.members ?? 1) === text)) return Number(text);
+  throw new UsageError(`--members "${text}" is neither 1 nor 3`);
 }
 
 function targetsOf(text: string): TargetName[] {

@@ -17,6 +17,8 @@ interface CaseBase {
   readonly title: string;
   /** Runs only when it is named: "all" leaves it out. */
   readonly isExtra?: boolean;
+  /** Of the cluster; 1 if left out. */
+  readonly members?: number;
 }
 
 /** `clients` callers, each with one request under way, spread evenly over `connections`. */
@@ -27,6 +29,8 @@ export interface RequestCase extends CaseBase {
   readonly connections: number;
   /** Keys stored before the warm-up. */
   readonly preloadKeys: number;
+  /** With several members: clients on all of them, or on the leader alone. */
+  readonly spread?: "all" | "leader";
 }
 
 /** One writer; `watchers` on one key, spread over `connections`, one stream each. */
@@ -52,7 +56,28 @@ export interface LargeReadCase extends CaseBase {
   readonly valueBytes: number;
 }
 
-export type CaseSpec = RequestCase | WatchCase | RestartCase | LargeReadCase;
+/** A member goes, again and again, under puts at a steady rate by clients that try again. */
+export interface FailoverCase extends CaseBase {
+  readonly kind: "failover";
+  /** Of the leader: SIGKILL, SIGTERM; or SIGTERM of each member in turn, which starts again. */
+  readonly way: "kill" | "stop" | "rolling";
+  readonly times: number;
+}
+
+/** A member with an empty disk joins a cluster that holds `keys` keys, under puts. */
+export interface CatchUpCase extends CaseBase {
+  readonly kind: "catch-up";
+  readonly keys: number;
+  readonly valueBytes: number;
+}
+
+export type CaseSpec =
+  | RequestCase
+  | WatchCase
+  | RestartCase
+  | LargeReadCase
+  | FailoverCase
+  | CatchUpCase;
 
 export const VALUE_BYTES = 256;
 /** Values in the watch cases, as in etcd's own watch benchmark. */
@@ -81,6 +106,96 @@ function requests(
   const connections = Math.ceil(clients / CLIENTS_PER_CONNECTION);
   return { kind: "requests", name, title, operation, clients, connections, preloadKeys };
 }
+
+/** The same with three members. */
+function clusterRequests(
+  name: string,
+  title: string,
+  operation: OperationName,
+  clients: number,
+  options: { preloadKeys?: number; spread?: "all" | "leader" } = {},
+): RequestCase {
+  const spread = options.spread ?? "all";
+  const where = spread === "all" ? "3 members" : "3 members, leader only";
+  const one = requests(name, `${where}: ${title}`, operation, clients, options.preloadKeys);
+  // As many connections to each member as there are members with clients.
+  const least = Math.min(clients, spread === "all" ? 3 : 1);
+  return { ...one, members: 3, spread, connections: Math.max(one.connections, least) };
+}
+
+const CLUSTER_CASES: readonly CaseSpec[] = [
+  clusterRequests("c3-put-1", "put, 1 client", "put", 1),
+  clusterRequests("c3-put-100", "put, 100 clients", "put", 100),
+  clusterRequests("c3-put-1000", "put, 1000 clients", "put", 1000),
+  clusterRequests("c3-put-1-leader", "put, 1 client", "put", 1, { spread: "leader" }),
+  clusterRequests("c3-put-100-leader", "put, 100 clients", "put", 100, { spread: "leader" }),
+  clusterRequests("c3-put-1000-leader", "put, 1000 clients", "put", 1000, { spread: "leader" }),
+  clusterRequests("c3-range-1000", "linearizable point range, 1000 clients", "range", 1000, {
+    preloadKeys: READ_KEYS,
+  }),
+  clusterRequests(
+    "c3-serializable-1000",
+    "serializable point range, 1000 clients",
+    "serializable-range",
+    1000,
+    { preloadKeys: READ_KEYS },
+  ),
+  clusterRequests("c3-mixed-1000", "90 % point range, 10 % put, 1000 clients", "mixed", 1000, {
+    preloadKeys: READ_KEYS,
+  }),
+  clusterRequests("c3-txn-100", "txn compare-and-put, 100 clients", "compare-and-put", 100),
+  clusterRequests("c3-lease-100", "lease keepalive, 100 clients", "lease-keepalive", 100),
+  {
+    kind: "watch",
+    name: "c3-watch-1000",
+    title: "3 members: 1 writer, 1000 watchers on 99 connections",
+    members: 3,
+    watchers: 1_000,
+    connections: 99,
+    aheadMax: 1,
+  },
+  {
+    kind: "failover",
+    name: "c3-kill-leader",
+    title: "3 members: kill -9 of the leader",
+    members: 3,
+    way: "kill",
+    times: 5,
+  },
+  {
+    kind: "failover",
+    name: "c3-stop-leader",
+    title: "3 members: SIGTERM of the leader",
+    members: 3,
+    way: "stop",
+    times: 5,
+  },
+  {
+    kind: "failover",
+    name: "c3-rolling",
+    title: "3 members: rolling restart",
+    members: 3,
+    way: "rolling",
+    times: 1,
+  },
+  {
+    kind: "catch-up",
+    name: "c3-catch-up",
+    title: "3 members: a fresh one catches up 100 MB",
+    members: 3,
+    keys: 100_000,
+    valueBytes: 1_024,
+  },
+  {
+    kind: "catch-up",
+    name: "c3-catch-up-1g",
+    title: "3 members: a fresh one catches up 1 GB",
+    members: 3,
+    keys: 1_000_000,
+    valueBytes: 1_024,
+    isExtra: true,
+  },
+];
 
 export const CASES: readonly CaseSpec[] = [
   requests("put-1", "put, 1 client", "put", 1),
@@ -148,6 +263,7 @@ export const CASES: readonly CaseSpec[] = [
     keys: 100_000,
     valueBytes: 1_024,
   },
+  ...CLUSTER_CASES,
 ];
 
 export interface MetricSpec {
@@ -178,7 +294,14 @@ export type MetricName =
   | "growth"
   | "growthWithFiles"
   | "rangeMs"
-  | "rangeCount";
+  | "rangeCount"
+  | "gap"
+  | "gapWorst"
+  | "retried"
+  | "lostWrites"
+  | "rollSeconds"
+  | "catchUpSeconds"
+  | "putSlowdown";
 
 export type Figures = { readonly [name in MetricName]?: number };
 
@@ -204,6 +327,13 @@ export const METRICS: readonly MetricSpec[] = [
   { id: "growthWithFiles", title: "the same with pages of mapped files", unit: "bytes" },
   { id: "rangeMs", title: "one large range, mean", unit: "ms" },
   { id: "rangeCount", title: "large ranges read", unit: "count" },
+  { id: "gap", title: "time without an acknowledged write", unit: "ms" },
+  { id: "gapWorst", title: "the same, the worst of all", unit: "ms" },
+  { id: "retried", title: "attempts that were made again", unit: "count" },
+  { id: "lostWrites", title: "writes that failed for good", unit: "count" },
+  { id: "rollSeconds", title: "all members started again", unit: "seconds" },
+  { id: "catchUpSeconds", title: "start of the process to caught up", unit: "seconds" },
+  { id: "putSlowdown", title: "put's mean meanwhile / before", unit: "factor" },
 ];
 
 /** One line of what must be reached: `of` a ratio to etcd, or of Holdfast's own figure. */
@@ -232,4 +362,19 @@ export const GOALS: readonly Goal[] = [
   { caseName: "restart-1m", metric: "restartMs", of: "ratio", most: 1 },
   { caseName: "large-read", metric: "slowdown", of: "holdfast", most: 3 },
   { caseName: "large-read", metric: "growth", of: "holdfast", most: 64 * 1024 * 1024 },
+  { caseName: "c3-put-100", metric: "throughput", of: "ratio", least: 3.5 },
+  { caseName: "c3-put-1000", metric: "throughput", of: "ratio", least: 3.5 },
+  { caseName: "c3-put-1", metric: "mean", of: "ratio", most: 0.6 },
+  { caseName: "c3-range-1000", metric: "throughput", of: "ratio", least: 4 },
+  { caseName: "c3-put-100", metric: "cpu", of: "ratio", most: 0.3 },
+  { caseName: "c3-put-1000", metric: "cpu", of: "ratio", most: 0.3 },
+  { caseName: "c3-put-1000", metric: "p99", of: "ratio", most: 0.35 },
+  { caseName: "c3-put-1000", metric: "peakRss", of: "ratio", most: 1 },
+  { caseName: "c3-kill-leader", metric: "gap", of: "ratio", most: 1 },
+  { caseName: "c3-stop-leader", metric: "gap", of: "holdfast", most: 50 },
+  { caseName: "c3-stop-leader", metric: "lostWrites", of: "holdfast", most: 0 },
+  { caseName: "c3-catch-up", metric: "catchUpSeconds", of: "ratio", most: 1 },
+  { caseName: "c3-catch-up", metric: "putSlowdown", of: "holdfast", most: 1.5 },
+  { caseName: "c3-catch-up-1g", metric: "catchUpSeconds", of: "ratio", most: 1 },
+  { caseName: "c3-catch-up-1g", metric: "putSlowdown", of: "holdfast", most: 1.5 },
 ];

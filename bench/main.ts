@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BenchArgs, parseBenchArgs, type TargetName, USAGE, UsageError } from "./args.ts";
 import { type CaseSpec, CASES } from "./cases.ts";
+import { runClusterCase } from "./cluster-runner.ts";
 import { report, type Sample } from "./report.ts";
 import { collectFacts, resultsPage, type RunFacts } from "./results.ts";
 import { runCase, type RunSettings } from "./runner.ts";
@@ -83,7 +84,9 @@ class Suite {
     };
     try {
       const program = isNull ? nullProgram() : this.#program(target, spec, round);
-      const figures = await runCase(this.#limited(spec), program, settings);
+      // The null server keeps nothing, so that one of it stands for any number of members.
+      const runs = isNull || (spec.members ?? 1) === 1 ? runCase : runClusterCase;
+      const figures = await runs(this.#limited(spec), program, settings);
       this.samples.push({ caseName: spec.name, target, round, figures });
     } catch (error) {
       this.failures += 1;

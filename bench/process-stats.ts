@@ -40,6 +40,10 @@ export function readCpuMicros(pid: number): number {
   return parseCpuMicros(readFileSync(`/proc/${pid}/stat`, "utf8"));
 }
 
+export function sumCpuMicros(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + readCpuMicros(pid), 0);
+}
+
 export function readMemory(pid: number): Memory {
   return parseMemory(readFileSync(`/proc/${pid}/status`, "utf8"));
 }

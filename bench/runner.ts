@@ -47,6 +47,8 @@ export async function runCase(
         return await bench.restart(spec);
       case "large-read":
         return await bench.largeRead(spec);
+      default:
+        throw new Error(`${spec.name} needs several members`);
     }
   } finally {
     generator.stop();
@@ -115,6 +117,7 @@ class Bench {
     return {
       kind: "requests",
       port: this.#running.port,
+      ports: [this.#running.port],
       operation: spec.operation,
       clients: spec.clients,
       connections: spec.connections,
@@ -122,7 +125,7 @@ class Bench {
       warmupSeconds: this.#settings.warmupSeconds,
       seconds: this.#settings.seconds,
       rate,
-      serverPid: this.#running.pid,
+      serverPids: [this.#running.pid],
       seed: this.#settings.seed,
     };
   }
@@ -131,12 +134,13 @@ class Bench {
     const figures = await this.#ask(this.#generator, {
       kind: "watch",
       port: this.#running.port,
+      ports: [this.#running.port],
       watchers: spec.watchers,
       connections: spec.connections,
       aheadMax: spec.aheadMax,
       warmupSeconds: this.#settings.warmupSeconds,
       seconds: this.#settings.seconds,
-      serverPid: this.#running.pid,
+      serverPids: [this.#running.pid],
     });
     return { ...figures, peakRss: readMemory(this.#running.pid).peakRssBytes };
   }

@@ -59,7 +59,7 @@ export function nullProgram(): ServerProgram {
 
 /** Both take the same flags: Holdfast's are etcd's. fsync is on, as it is by default in both. */
 function storeFlags(): string[] {
-  return ["--name", "bench", `--quota-backend-bytes=${QUOTA_BYTES}`];
+  return [`--quota-backend-bytes=${QUOTA_BYTES}`];
 }
 
 export interface RunningServer {
@@ -71,11 +71,13 @@ export interface RunningServer {
   readonly ended: Promise<never>;
   /** SIGTERM, and the end awaited. */
   stop(): Promise<void>;
+  /** SIGKILL, and the end awaited. */
+  kill(): Promise<void>;
 }
 
 /** What an interrupted bench must not leave behind. */
 const livePids = new Set<number>();
-const liveDirectories = new Set<string>();
+export const liveDirectories = new Set<string>();
 
 /** Kills the servers that run and removes their directories; for the way out after a signal. */
 export function abandonAll(): void {
@@ -132,11 +134,12 @@ function addressFlags(directory: string, clientPort: number, peerPort: number): 
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
+    "--name=bench",
     `--initial-cluster=bench=${peer}`,
   ];
 }
 
-function startServer(
+export function startServer(
   program: ServerProgram,
   args: readonly string[],
   port: number,
@@ -169,7 +172,12 @@ function startServer(
     isStopping = true;
     await stopProcess(child, exited);
   };
-  return { pid: pid ?? 0, port, startedNs, ended, stop };
+  const kill = async (): Promise<void> => {
+    isStopping = true;
+    child.kill("SIGKILL");
+    await exited;
+  };
+  return { pid: pid ?? 0, port, startedNs, ended, stop, kill };
 }
 
 async function stopProcess(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
@@ -185,7 +193,7 @@ function tail(path: string): string {
 }
 
 /** Two ports that were free a moment ago. */
-async function freePorts(): Promise<[number, number]> {
+export async function freePorts(): Promise<[number, number]> {
   const servers = [createServer(), createServer()] as const;
   const ports: number[] = [];
   for (const server of servers) {

@@ -132,6 +132,11 @@ export class Http2Channel implements Channel, Http2Events<Call> {
     return stream.context;
   }
 
+  /** Whether a call may be made: the connection is there and has room for a stream. */
+  get isOpen(): boolean {
+    return this.#http2.canOpenStream;
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#socket.destroy();

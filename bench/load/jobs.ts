@@ -21,10 +21,13 @@ export interface PreloadJob extends JobBase {
   readonly keys: number;
   readonly valueBytes: number;
   readonly order: "ordered" | "scattered";
+  readonly putsPerTxn?: number;
 }
 
+/** `port` is the first of `ports`; connections are spread evenly over all of them. */
 export interface RequestsJob extends JobBase {
   readonly kind: "requests";
+  readonly ports: readonly number[];
   readonly operation: OperationName;
   readonly clients: number;
   readonly connections: number;
@@ -32,18 +35,20 @@ export interface RequestsJob extends JobBase {
   readonly warmupSeconds: number;
   readonly seconds: number;
   readonly rate: number;
-  readonly serverPid: number;
+  readonly serverPids: readonly number[];
   readonly seed: number;
 }
 
+/** The writer puts at `port`, which is the first of `ports`. */
 export interface WatchJob extends JobBase {
   readonly kind: "watch";
+  readonly ports: readonly number[];
   readonly watchers: number;
   readonly connections: number;
   readonly aheadMax: number;
   readonly warmupSeconds: number;
   readonly seconds: number;
-  readonly serverPid: number;
+  readonly serverPids: readonly number[];
 }
 
 /** Reads all of the ordered keys in one Range after another until the time is over. */

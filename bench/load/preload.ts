@@ -65,7 +65,7 @@ class Load {
 
   #txn(): Buffer {
     const keyOf = this.#job.order === "ordered" ? orderedKey : scatteredKey;
-    const count = Math.min(PUTS_PER_TXN, this.#job.keys - this.#next);
+    const count = Math.min(this.#job.putsPerTxn ?? PUTS_PER_TXN, this.#job.keys - this.#next);
     const txn: TxnRequest = { compare: [], success: [], failure: [] };
     for (let position = 0; position < count; position += 1) {
       const put = this.#puts[position] as PutRequest;

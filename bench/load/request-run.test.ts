@@ -22,7 +22,7 @@ function run(options: Partial<RunOptions>) {
     warmupSeconds: 0.02,
     seconds: 0.1,
     rate: 0,
-    serverPid: process.pid,
+    serverPids: [process.pid],
     ...options,
   };
   return new RequestRun(full).start();

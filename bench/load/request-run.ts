@@ -7,7 +7,7 @@
  * from then on, so that a stall shows in every request that it delays (no coordinated omission).
  */
 import { LatencyHistogram } from "../histogram.ts";
-import { readCpuMicros } from "../process-stats.ts";
+import { sumCpuMicros } from "../process-stats.ts";
 import type { Figures } from "../cases.ts";
 import type { Caller } from "./channel.ts";
 
@@ -27,8 +27,8 @@ export interface RunOptions {
   readonly warmupSeconds: number;
   readonly seconds: number;
   readonly rate: number;
-  /** The server's process, for its CPU time. */
-  readonly serverPid: number;
+  /** The servers' processes, for their CPU time. */
+  readonly serverPids: readonly number[];
 }
 
 class Client implements Caller {
@@ -155,7 +155,7 @@ export class RequestRun {
       this.#windowStartedMs = nowMs;
       this.#phaseEndsMs = nowMs + this.#options.seconds * 1000;
       this.#histogram.reset();
-      this.#serverCpuMicros = readCpuMicros(this.#options.serverPid);
+      this.#serverCpuMicros = sumCpuMicros(this.#options.serverPids);
       this.#ownCpuMicros = ownCpuMicros();
     } else if (this.#phase === "window") {
       this.#phase = "drain";
@@ -168,7 +168,7 @@ export class RequestRun {
 
   #measure(windowMs: number): Figures {
     const histogram = this.#histogram;
-    const serverCpuMicros = readCpuMicros(this.#options.serverPid) - this.#serverCpuMicros;
+    const serverCpuMicros = sumCpuMicros(this.#options.serverPids) - this.#serverCpuMicros;
     return {
       throughput: histogram.count / (windowMs / 1000),
       mean: histogram.meanMs,

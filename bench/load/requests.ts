@@ -17,14 +17,16 @@ import { RequestRun, type RunOptions } from "./request-run.ts";
 
 const LEASE_TTL_SECONDS = 3600;
 
-export async function connectAll(port: number, count: number): Promise<Http2Channel[]> {
+export async function connectAll(ports: readonly number[], count: number): Promise<Http2Channel[]> {
   const channels: Http2Channel[] = [];
-  for (let index = 0; index < count; index += 1) channels.push(await Http2Channel.connect(port));
+  for (let index = 0; index < count; index += 1) {
+    channels.push(await Http2Channel.connect(ports[index % ports.length] as number));
+  }
   return channels;
 }
 
 export async function runRequests(job: RequestsJob): Promise<Figures> {
-  const channels = await connectAll(job.port, job.connections);
+  const channels = await connectAll(job.ports, job.connections);
   try {
     const run =
       job.operation === "lease-keepalive"

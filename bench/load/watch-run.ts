@@ -14,7 +14,7 @@ import {
 } from "../../src/wire/index.ts";
 import { type Figures, WATCH_VALUE_BYTES } from "../cases.ts";
 import { LatencyHistogram } from "../histogram.ts";
-import { readCpuMicros } from "../process-stats.ts";
+import { sumCpuMicros } from "../process-stats.ts";
 import { type Caller, type Channel, KV_PUT, type OpenStream, WATCH } from "./channel.ts";
 import { Http2Channel } from "./http2-channel.ts";
 import type { WatchJob } from "./jobs.ts";
@@ -27,7 +27,7 @@ const TICK_MS = 5;
 const SETUP_MS = 60_000;
 
 export async function runWatch(job: WatchJob): Promise<Figures> {
-  const channels = await connectAll(job.port, job.connections);
+  const channels = await connectAll(job.ports, job.connections);
   const writer = await Http2Channel.connect(job.port);
   try {
     const run = new WatchRun(job, writer);
@@ -159,7 +159,7 @@ class WatchRun {
       this.#windowStartedMs = nowMs;
       this.#phaseEndsMs = nowMs + this.#job.seconds * 1000;
       this.#deliveredBefore = this.#delivered;
-      this.#serverCpuMicros = readCpuMicros(this.#job.serverPid);
+      this.#serverCpuMicros = sumCpuMicros(this.#job.serverPids);
       this.#ownCpuMicros = ownCpuMicros();
       return;
     }
@@ -178,7 +178,7 @@ class WatchRun {
       p99: histogram.percentileMs(0.99),
       p999: histogram.percentileMs(0.999),
       max: histogram.maxMs,
-      cpu: (readCpuMicros(this.#job.serverPid) - this.#serverCpuMicros) / events,
+      cpu: (sumCpuMicros(this.#job.serverPids) - this.#serverCpuMicros) / events,
       generatorBusy: (ownCpuMicros() - this.#ownCpuMicros) / (windowMs * 1000),
       failed: 0,
     };
