@@ -257,13 +257,13 @@ export class SimulatedNetwork {
   send(from: Endpoint, message: Message): void {
     const urls = from.peers.get(message.to);
     if (!from.isListening || urls === undefined) return;
-    const to = this.#hostOf(urls);
-    this.#tell("sent", from.host, to, message);
+    const to = this.hostOf(urls);
+    this.tell("sent", from.host, to, message);
     const link = this.link(from.host, to);
     const bytes = marshal(encodeRaftMessage, message);
     const isLost = this.prng.chance(link.conditions.lossRate);
     if (link.isCut || isLost || link.inFlight >= IN_FLIGHT_MAX) {
-      this.#tell("lost", from.host, to, message);
+      this.tell("lost", from.host, to, message);
       if (link.isCut || this.prng.chance(0.5)) this.#tellUnreachable(from, message.to);
       return;
     }
@@ -275,7 +275,8 @@ export class SimulatedNetwork {
     }
   }
 
-  #hostOf(urls: readonly string[]): string {
+  /** The host behind some URLs; the first of them when nobody listens. */
+  hostOf(urls: readonly string[]): string {
     return this.listener(urls)?.host ?? urls[0] ?? "nowhere";
   }
 
@@ -296,7 +297,7 @@ export class SimulatedNetwork {
       const message = decodeRaftMessage(parcel.bytes);
       const target = this.listener(parcel.urls);
       if (link.isCut || target === undefined) {
-        this.#tell("lost", link.from, link.to, message);
+        this.tell("lost", link.from, link.to, message);
         return this.#tellUnreachable(from, parcel.to);
       }
       target.process.enter(() => this.#deliver(from, target, message));
@@ -304,11 +305,11 @@ export class SimulatedNetwork {
   }
 
   #deliver(from: Endpoint, target: Endpoint, message: Message): void {
-    if (!target.isListening) return this.#tell("lost", from.host, target.host, message);
+    if (!target.isListening) return this.tell("lost", from.host, target.host, message);
     const isOther = target.handler.clusterId !== from.handler.clusterId;
     const receipt = isOther ? "notForMe" : target.handler.receive(message);
-    if (receipt === "taken") return this.#tell("delivered", from.host, target.host, message);
-    this.#tell("refused", from.host, target.host, message);
+    if (receipt === "taken") return this.tell("delivered", from.host, target.host, message);
+    this.tell("refused", from.host, target.host, message);
     const back = this.link(target.host, from.host);
     from.process.after(this.delayMs(back), () => {
       if (!from.isListening || back.isCut) return;
@@ -323,7 +324,8 @@ export class SimulatedNetwork {
     });
   }
 
-  #tell(fate: NetworkFate, from: string, to: string, message: Message): void {
+  /** For whoever observes. */
+  tell(fate: NetworkFate, from: string, to: string, message: Message): void {
     this.#observe?.({ fate, from, to, message });
   }
 

@@ -17,7 +17,10 @@ export function sendSimulatedSnapshot(
   image: SnapshotImage,
 ): void {
   const parcel = { bytes: marshal(encodeRaftMessage, message), to: message.to, image };
+  const host = network.hostOf(from.peers.get(message.to) ?? []);
+  network.tell("sent", from.host, host, message);
   void send(network, from, parcel).then((isFailure) => {
+    network.tell(isFailure ? "lost" : "delivered", from.host, host, message);
     from.process.enter(() => {
       image.close();
       if (from.isListening) from.handler.snapshotSent(message.to, isFailure);

@@ -1,9 +1,12 @@
 /** What happened in a simulated run, in order: a digest of all of it, and the last lines to read. */
 import { createHash } from "node:crypto";
+import { openSync, writeSync } from "node:fs";
 import type { NetworkEvent } from "../../src/testing/index.ts";
 import { MessageType } from "../../src/wire/index.ts";
 
 const LINES_MAX = 4_000;
+/** Where all lines go as well, for reading. */
+const FILE = process.env["SIM_TRACE_FILE"];
 
 const TYPE_NAMES = new Map<number, string>(
   Object.entries(MessageType).map(([name, type]) => [type, name.toLowerCase()]),
@@ -13,11 +16,13 @@ export class Trace {
   readonly #hash = createHash("sha256");
   #lines: string[] = [];
   #count = 0;
+  readonly #file = FILE === undefined ? undefined : openSync(FILE, "w");
 
   add(atMs: number, line: string): void {
     const text = `${atMs.toFixed(3)} ${line}`;
     this.#hash.update(text);
     this.#count += 1;
+    if (this.#file !== undefined) writeSync(this.#file, `${text}\n`);
     this.#lines.push(text);
     if (this.#lines.length > 2 * LINES_MAX) this.#lines = this.#lines.slice(-LINES_MAX);
   }
@@ -39,9 +44,11 @@ export function describe(event: NetworkEvent): string {
   const { message } = event;
   const type = TYPE_NAMES.get(message.type) ?? String(message.type);
   const entries = message.entries.length === 0 ? "" : ` entries ${message.entries.length}`;
+  const snapshot = message.snapshot?.metadata;
   const refused = message.reject ? ` reject ${message.rejectHint}` : "";
   return (
     `${event.fate} ${event.from}>${event.to} ${type} term ${message.term} ` +
-    `log ${message.logTerm}/${message.index} commit ${message.commit}${entries}${refused}`
+    `log ${message.logTerm}/${message.index} commit ${message.commit}${entries}${refused}` +
+    (snapshot === undefined ? "" : ` snapshot ${snapshot.term}/${snapshot.index}`)
   );
 }
