@@ -13,6 +13,7 @@ import { META_CONSISTENT_INDEX, META_TERM, TABLES } from "../backend/index.ts";
 import type { Disk, Timers } from "../seam/index.ts";
 import { BboltFile, type BucketRow } from "../snapshot/index.ts";
 import { checkRow, RowChecker } from "./row-checker.ts";
+import { parentOf } from "./data-directory.ts";
 import { SnapshotRefused } from "./errors.ts";
 
 const MARK = Buffer.from("imported", "latin1");
@@ -52,11 +53,16 @@ export async function importStore(options: ImportOptions): Promise<AppliedPoint>
     const image = await BboltFile.open(file);
     await disk.makeDirectory(directory, 0o700);
     const backend = await options.openBackend(directory);
+    let point: AppliedPoint;
     try {
-      return await new Import(options, image, backend).run();
+      point = await new Import(options, image, backend).run();
     } finally {
       await backend.close();
     }
+    // The rows are durable; so must be the names that lead to them.
+    await disk.syncDirectory(directory);
+    await disk.syncDirectory(parentOf(directory));
+    return point;
   } finally {
     await file.close();
   }

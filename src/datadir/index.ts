@@ -27,3 +27,4 @@ export {
   type RestoreOptions,
   restoreSnapshot,
 } from "./restore.ts";
+export { type ForcedLog, forceSingle, type ForceSingleOptions } from "./force-single.ts";

@@ -21,7 +21,7 @@ import {
   EntryType,
   marshal,
 } from "../wire/index.ts";
-import { DataDirectoryError, openDataDirectory, parentOf, pathsOf } from "./data-directory.ts";
+import { DataDirectoryError, openDataDirectory, pathsOf } from "./data-directory.ts";
 import { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 import { importStore } from "./import-store.ts";
 
@@ -153,7 +153,7 @@ async function restoreStore(
   directory: string,
   members: readonly Identified[],
 ): Promise<number> {
-  const { disk, revisionBump } = options;
+  const { revisionBump } = options;
   let revision = 0;
   await importStore({
     ...options,
@@ -178,7 +178,6 @@ async function restoreStore(
       bumpRevision(backend, revision);
     },
   });
-  await disk.syncDirectory(parentOf(directory));
   return revision;
 }
 
