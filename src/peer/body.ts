@@ -2,8 +2,8 @@
 import type { HttpBody, HttpBodyEvents } from "../seam/index.ts";
 
 /**
- * Rejects, and ends the exchange, when the body is longer than `bytesMax`, breaks off, or is silent
- * for `silenceMs`.
+ * Rejects when the body is longer than `bytesMax`, breaks off, or is silent for `silenceMs`. One
+ * that is too long is left unread, so that an answer to it can still go; the silence then ends it.
  */
 export function readAll(body: HttpBody, bytesMax: number, silenceMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -15,7 +15,7 @@ export function readAll(body: HttpBody, bytesMax: number, silenceMs: number): Pr
         if (length <= bytesMax) return void chunks.push(chunk);
         chunks.length = 0;
         reject(new BodyTooLong(bytesMax));
-        body.destroy();
+        body.pause();
       },
       onEnd: () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
       onError: reject,
