@@ -60,6 +60,14 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     what: "an unknown alarm action is refused with InvalidArgument; etcd 3.4 ends its process",
   },
   {
+    id: "CL-02",
+    what: "a voter may be added while a quorum is connected, the new one counting as down, as in 3.7",
+  },
+  {
+    id: "CL-06",
+    what: "an update keeps a learner a learner, and refuses URLs that lead nowhere",
+  },
+  {
     id: "WA-13",
     what: "a progress request is answered when every watch of the stream is synced, not before",
   },
