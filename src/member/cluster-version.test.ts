@@ -11,7 +11,6 @@ import {
   decideClusterVersion,
   isDowngradeDone,
   parseDowngradeTarget,
-  whyTooOld,
 } from "./cluster-version.ts";
 
 const NO_DOWNGRADE: DowngradeInfo = { enabled: false, targetVersion: "" };
@@ -64,15 +63,6 @@ test("downgrade: done when every member is known to run the target (MA-09)", () 
   assert.equal(facts(["3.6.1", "3.7.1"]), false);
   assert.equal(facts(["3.6.1", undefined]), false);
   assert.equal(facts(["3.6.1"], NO_DOWNGRADE), false);
-});
-
-test("cluster version: a server older than its cluster may not run (PV-03)", () => {
-  assert.equal(whyTooOld("3.7.1", "3.7.0"), undefined);
-  assert.equal(whyTooOld("3.7.1", undefined), undefined);
-  assert.equal(whyTooOld("3.10.0", "3.9.0"), undefined);
-  const why = whyTooOld("3.6.11", "3.7.0") ?? "";
-  assert.match(why, /runs version 3\.7\.0/);
-  assert.match(why, /downgrade enable 3\.6/);
 });
 
 test("downgrade: the target's form, and which one may be had (MA-09)", () => {

@@ -1,6 +1,6 @@
 /**
  * The version that the whole cluster may speak: the lowest minor version of its members, decided by
- * the leader and kept in the log (PV-01 to PV-03), and the way down to the one before (MA-09).
+ * the leader and kept in the log (PV-01, PV-02), and the way down to the one before (MA-09).
  *
  * The decision is a pure function; `ClusterVersionMonitor` asks the members for their versions and
  * proposes what was decided.
@@ -92,25 +92,6 @@ export function isDowngradeDone({ downgrade, versions }: VersionFacts): boolean 
     const minor = version === undefined ? undefined : parseMinor(version);
     return target !== undefined && minor !== undefined && compare(minor, target) === 0;
   });
-}
-
-/**
- * Why this server may not be part of the cluster (PV-03), for operators; undefined = it may.
- * `clusterVersion` is the one that the log says.
- */
-export function whyTooOld(
-  serverVersion: string,
-  clusterVersion: string | undefined,
-): string | undefined {
-  if (clusterVersion === undefined) return undefined;
-  const own = parseMinor(serverVersion);
-  const cluster = parseMinor(clusterVersion);
-  if (own === undefined || cluster === undefined || compare(own, cluster) >= 0) return undefined;
-  return (
-    `the cluster runs version ${clusterVersion}, this member answers as ${serverVersion}: it would ` +
-    "not understand the others; start it with a version that is as new, or take the cluster down " +
-    `first (downgrade enable ${own.major}.${own.minor})`
-  );
 }
 
 /** "3.6" and "3.6.11" -> "3.6.0"; an EtcdError when it is no version. */

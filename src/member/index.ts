@@ -1,6 +1,6 @@
 export type { Retention } from "./auto-compactor.ts";
 export type { Beginning, Founder } from "./beginning.ts";
-export { checkDowngrade, parseDowngradeTarget, whyTooOld } from "./cluster-version.ts";
+export { checkDowngrade, parseDowngradeTarget } from "./cluster-version.ts";
 export { openMember, type OpenMemberOptions } from "./open-member.ts";
 export { checkPeerUrls } from "./peer-urls.ts";
 export type { RaftMember } from "./raft-member.ts";
