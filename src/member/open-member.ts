@@ -6,6 +6,7 @@ import type { Backend } from "../backend/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import {
   type DataDirectory,
+  DataDirectoryError,
   finishInstall,
   formatId,
   openDataDirectory,
@@ -63,12 +64,13 @@ export interface OpenMemberOptions {
 export async function openMember(options: OpenMemberOptions): Promise<RaftMember> {
   const { disk } = options;
   const paths = await openDataDirectory(disk, options.dataDirectory, options.walDirectory);
-  const knownPeers = await begin(options, paths);
   await finishInstall({ disk, paths, openBackend: options.openBackend });
   const inbox = await SnapshotInbox.open(disk, options.digests, paths.snapshots);
+  // Before the log: a disk that is too small for both is told by the store, and not by a signal.
   const backend = await options.openBackend(paths.store);
   let member: RaftMember;
   try {
+    const knownPeers = await begin(options, paths, backend);
     member = await recover(options, { paths, backend, knownPeers, inbox });
   } catch (error) {
     await backend.close();
@@ -83,9 +85,17 @@ export async function openMember(options: OpenMemberOptions): Promise<RaftMember
 async function begin(
   options: OpenMemberOptions,
   paths: DataDirectory,
+  backend: Backend,
 ): Promise<readonly PeerMember[]> {
   const { disk } = options;
   if (await walExists(disk, paths.wal)) return [];
+  if (backend.applied.index > 0) {
+    throw new DataDirectoryError(
+      `the store in ${paths.store} stands at index ${backend.applied.index}, but there is no log ` +
+        `in ${paths.wal}; put the log back (is --wal-dir right?), or a copy of the whole data ` +
+        "directory",
+    );
+  }
   const beginning = await options.beginning();
   await beginLog({ ...options, walDirectory: paths.wal, beginning });
   return beginning.kind === "join" ? beginning.members : [];

@@ -12,6 +12,7 @@ import { openMember, type RaftMember } from "../member/index.ts";
 import type { Peers } from "../peer/index.ts";
 import { openRpc, type Rpc } from "../rpc/index.ts";
 import type { Logger } from "../seam/index.ts";
+import { announce, announceVersion } from "./announcement.ts";
 import { bindClientPorts, type ClientPorts } from "./client-ports.ts";
 import type { ServerConfig } from "./config.ts";
 import { makeDataDirectory } from "./data-path.ts";
@@ -91,6 +92,7 @@ async function start(
   const member = await openMember(options);
   if (network.peers !== undefined) peerPorts.open(network.peers.handle);
   const { rpc, grpc } = serve(config, logger, member, ports, network.peers);
+  const version = announceVersion(member, systemTimers, logger);
   return {
     clientUrls: ports.clientUrls,
     metricsUrls: ports.metricsUrls,
@@ -102,12 +104,15 @@ async function start(
     }),
     failed: failure.promise,
     close: async () => {
+      // While clients are still served, so that their writes go on through the next leader.
+      await member.stepAside();
       await ports.stopAccepting();
       rpc.drain();
       await drained(grpc);
       grpc.close();
       await ports.close();
       await member.close();
+      version.close();
       await peerPorts.close();
       await lock.release();
     },
@@ -156,15 +161,6 @@ function serve(
   metricsDoor.answer(gateway.metricsHandler);
   metricsDoor.open((connection) => connection.destroy());
   return { rpc, grpc };
-}
-
-/** The lines that tools wait for. */
-function announce(clientUrls: readonly string[], logger: Logger): void {
-  logger.info("ready to serve client requests");
-  for (const url of clientUrls) {
-    const how = url.startsWith("https") || url.startsWith("unixs") ? "securely" : "insecurely";
-    logger.info(`serving client traffic ${how}`, { address: url });
-  }
 }
 
 /** Settles when every call has ended, or when they had their time. */
