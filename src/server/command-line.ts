@@ -17,7 +17,6 @@ const LATER_VERBS: ReadonlySet<string> = new Set([
   "health",
   "restore",
   "subnet",
-  "utl",
 ]);
 
 export interface CommandLine {

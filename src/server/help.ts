@@ -13,6 +13,9 @@ export const USAGE = `Usage:
   holdfast dev
     Run a cluster on this machine for trying things out; holdfast dev --help says more.
 
+  holdfast utl
+    Work on the files of a member that does not run, as etcdutl; holdfast utl --help says more.
+
   holdfast --version
     Show the version.
 

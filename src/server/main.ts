@@ -24,6 +24,13 @@ const STOP_MS_MAX = 4_500;
 /** The other programs of the family; each is loaded only when it is called. */
 const VERBS: Readonly<Record<string, (parts: readonly string[]) => Promise<number>>> = {
   dev: async (parts) => (await import("../dev/index.ts")).runDev(parts),
+  utl: async (parts) => {
+    const { runUtl } = await import("../utl/index.ts");
+    return runUtl(parts, {
+      stdout: (text) => print(STDOUT, text),
+      stderr: (text) => print(STDERR, text),
+    });
+  },
 };
 
 const STDOUT = 1;
