@@ -84,7 +84,7 @@ test("downgrade: the target's form, and which one may be had (MA-09)", () => {
 class Cluster {
   readonly time = new ManualTime();
   readonly proposed: RaftOperation[] = [];
-  readonly versions = new Map<bigint, string | "silent" | undefined>([
+  readonly versions = new Map<bigint, string | undefined>([
     [2n, "3.7.1"],
     [3n, "3.7.1"],
   ]);

@@ -8,7 +8,7 @@
 import { decodeMemberRecord, encodeMemberRecord, type MemberRecord } from "../apply/index.ts";
 import { MalformedError } from "../base/index.ts";
 import { deriveMemberId } from "../datadir/index.ts";
-import { EtcdError, errors } from "../errors/index.ts";
+import { type EtcdError, errors } from "../errors/index.ts";
 import type { Digests } from "../seam/index.ts";
 import { type ConfChange, ConfChangeType, decodeConfChange } from "../wire/index.ts";
 import { parsePeerUrls } from "./peer-urls.ts";
