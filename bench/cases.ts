@@ -29,8 +29,8 @@ export interface RequestCase extends CaseBase {
   readonly connections: number;
   /** Keys stored before the warm-up. */
   readonly preloadKeys: number;
-  /** With several members: clients on all of them, or on the leader alone. */
-  readonly spread?: "all" | "leader";
+  /** With several members: clients on all of them, the leader first, or on one alone. */
+  readonly spread?: "all" | "leader" | "follower";
 }
 
 /** One writer; `watchers` on one key, spread over `connections`, one stream each. */
@@ -113,10 +113,10 @@ function clusterRequests(
   title: string,
   operation: OperationName,
   clients: number,
-  options: { preloadKeys?: number; spread?: "all" | "leader" } = {},
+  options: { preloadKeys?: number; spread?: "all" | "leader" | "follower" } = {},
 ): RequestCase {
   const spread = options.spread ?? "all";
-  const where = spread === "all" ? "3 members" : "3 members, leader only";
+  const where = spread === "all" ? "3 members" : `3 members, ${spread} only`;
   const one = requests(name, `${where}: ${title}`, operation, clients, options.preloadKeys);
   // As many connections to each member as there are members with clients.
   const least = Math.min(clients, spread === "all" ? 3 : 1);
@@ -127,7 +127,7 @@ const CLUSTER_CASES: readonly CaseSpec[] = [
   clusterRequests("c3-put-1", "put, 1 client", "put", 1),
   clusterRequests("c3-put-100", "put, 100 clients", "put", 100),
   clusterRequests("c3-put-1000", "put, 1000 clients", "put", 1000),
-  clusterRequests("c3-put-1-leader", "put, 1 client", "put", 1, { spread: "leader" }),
+  clusterRequests("c3-put-1-follower", "put, 1 client", "put", 1, { spread: "follower" }),
   clusterRequests("c3-put-100-leader", "put, 100 clients", "put", 100, { spread: "leader" }),
   clusterRequests("c3-put-1000-leader", "put, 1000 clients", "put", 1000, { spread: "leader" }),
   clusterRequests("c3-range-1000", "linearizable point range, 1000 clients", "range", 1000, {

@@ -87,7 +87,11 @@ class ClusterBench {
       await this.#home.restart();
     }
     const leader = await this.#home.leader();
-    const ports = spec.spread === "leader" ? [leader.clientPort] : this.#home.ports;
+    const others = this.#home.ports.filter((port) => port !== leader.clientPort);
+    // One client alone is always at the leader, so that no two runs differ by chance.
+    let ports = [leader.clientPort, ...others];
+    if (spec.spread === "leader") ports = [leader.clientPort];
+    else if (spec.spread === "follower") ports = others.slice(0, 1);
     const figures = await this.#ask({
       kind: "requests",
       port: leader.clientPort,

@@ -21,9 +21,10 @@ const LEASE_KEY = "lease/kept";
 
 /** What a client may meet while members come and go; anything else is a fault. */
 function isTransient({ code, message }: Refusal): boolean {
-  // Cancelled, deadline, exhausted, unavailable; and etcd's word for a proposal without a leader.
+  // Cancelled, deadline, exhausted, unavailable; and what etcd says in words of its own while
+  // leadership is in doubt.
   if ([1, 4, 8, 14].includes(code)) return true;
-  return /proposal dropped|context (canceled|deadline)|not supported for learner/.test(message);
+  return /proposal dropped|context (canceled|deadline)|for learner|primary lessor/.test(message);
 }
 
 function pause(ms: number): Promise<void> {
