@@ -95,7 +95,13 @@ async function startCluster(t: TestContext, ids: { cluster: (id: bigint) => void
     if (etcd.exitCode === null && etcd.kill("SIGKILL")) await over;
     rmSync(directory, { recursive: true, force: true });
   });
-  return { etcdId: memberIds[0] as bigint, etcdUrl: urls[0] as string, clientUrl, standIns };
+  return {
+    etcd,
+    etcdId: memberIds[0] as bigint,
+    etcdUrl: urls[0] as string,
+    clientUrl,
+    standIns,
+  };
 }
 
 async function etcdctl(clientUrl: string, ...parts: string[]): Promise<string> {
