@@ -106,3 +106,13 @@ test("proposal: a request of etcd's second API → refused or unknown, never a c
   );
   assert.throws(() => decodeRaftRequest(request), MalformedError);
 });
+
+test("golden: what /health of etcd 3.4 asks of its v2 store → malformed, no empty put (RA-14)", () => {
+  const question =
+    "08859c81f2e4bfe8d1141204514745541a0022002800320038004800500058006000680070007800800100";
+  assert.throws(() => decodeRaftRequest(bytes(question)), MalformedError);
+  // The operations of a request are messages, one and all.
+  for (const flat of ["2000", "2800", "a05100", "a2060028012a00"]) {
+    assert.throws(() => decodeRaftRequest(bytes(flat)), MalformedError, flat);
+  }
+});

@@ -61,6 +61,12 @@ const FIELD_OF = {
   downgradeInfoSet: 1302,
 } as const;
 
+/**
+ * One of these as anything but a message is malformed, as it is to etcd: that is how a request of
+ * the v2 store, in a log of etcd 3.4, is known to be none of these (RA-14).
+ */
+const OPERATION_FIELDS: ReadonlySet<number> = new Set(Object.values(FIELD_OF));
+
 /** The bytes of an entry's data; owned by the caller. */
 export function marshalRaftRequest(request: RaftRequest): Buffer {
   return marshal(encodeRaftRequest, request);
@@ -193,6 +199,8 @@ export function decodeRaftRequest(bytes: Buffer, lo = 0, hi = bytes.length): Raf
       reader.varint();
       oldIdLo = reader.lo;
       oldIdHi = reader.hi;
+    } else if (OPERATION_FIELDS.has(tag >>> 3)) {
+      throw new MalformedError("an operation that is no message", reader.pos);
     } else {
       reader.skip(tag);
     }

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ByteReader } from "../../src/base/index.ts";
+import { ByteReader, MalformedError } from "../../src/base/index.ts";
 import { hostDisk } from "../../src/host/index.ts";
 import { readWal } from "../../src/wal/index.ts";
 import {
@@ -169,6 +169,22 @@ test("etcd's log: each entry and what it holds, decoded and encoded again → eq
     }
   }
   assert.ok(requests >= 18, `${requests} requests`);
+});
+
+test("etcd 3.4's log: requests of its v2 store → malformed to us, so every member passes over them (RA-14)", {
+  skip,
+}, () => {
+  const others = etcd.entries.filter(
+    (entry) => entry.type === EntryType.NORMAL && entry.data.length > 0 && !isRequest(entry),
+  );
+  // Its name and client URLs, the version of the cluster, and what /health asks.
+  const kinds = others.map(
+    ({ data }) => /PUT.*\/0\/members|PUT.*\/0\/version|QGET/s.exec(data.toString("latin1"))?.[0],
+  );
+  assert.equal(new Set(kinds.map((kind) => kind?.slice(-7))).size, 3, kinds.join());
+  for (const { data } of others) {
+    assert.throws(() => decodeRaftRequest(data), MalformedError);
+  }
 });
 
 test("our log: the same requests as in etcd's, in the same bytes, ids aside (WL-03, RA-10)", {

@@ -106,6 +106,7 @@ function byHand(row: Row, bytes: Buffer): Verdict {
 }
 
 function byReference(row: Row, bytes: Buffer): Verdict {
+  if (row.refuses(bytes)) return { refused: true };
   try {
     return { refused: false, value: row.from(referenceDecode(row.schema, bytes, row.omits)) };
   } catch (error) {
