@@ -96,6 +96,7 @@ export const UNTESTED: Readonly<Record<string, string>> = {
 export const SUITES: Readonly<Record<string, string>> = {
   // Its tests stand beside the code, and use it as others do.
   host: "src/host/",
+  peer: "src/peer/",
   backend: "test/contract/",
   member: "test/service/",
   rpc: "test/service/",

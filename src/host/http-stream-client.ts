@@ -71,12 +71,21 @@ class PeerAgent extends Agent {
     options: ClientRequestArgs,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): null {
-    const { address, connectTimeoutMs } = options as ConnectArgs;
-    void this.#connect(address, connectTimeoutMs).then(
-      (socket) => callback?.(null, socket),
-      (error: unknown) => callback?.(error as Error, undefined as never),
-    );
+    if (callback) void this.#answer(options as ConnectArgs, callback);
     return null;
+  }
+
+  async #answer(
+    { address, connectTimeoutMs }: ConnectArgs,
+    callback: (error: Error | null, stream: Duplex) => void,
+  ): Promise<void> {
+    let socket: Socket;
+    try {
+      socket = await this.#connect(address, connectTimeoutMs);
+    } catch (error) {
+      return callback(error as Error, undefined as never);
+    }
+    callback(null, socket);
   }
 
   async #connect(address: ListenAddress, timeoutMs: number): Promise<Socket> {
@@ -95,7 +104,11 @@ class PeerAgent extends Agent {
       ...where,
       rejectUnauthorized: isUnverified !== true,
     });
-    return connected(socket, "secureConnect", timeoutMs);
+    await connected(socket, "secureConnect", timeoutMs);
+    const refusal = isUnverified === true ? undefined : tls?.refusalOfServer(socket);
+    if (refusal === undefined) return socket;
+    socket.destroy();
+    throw new HostError(`${address.url}: ${refusal}`);
   }
 }
 

@@ -129,6 +129,16 @@ export class TlsMaterial {
         return `certificate serial ${at.serialNumber} is revoked`;
       }
     }
+    return this.#unwelcomeName(leaf);
+  }
+
+  /** Why the server of a finished handshake that we began is not the right one. */
+  refusalOfServer(socket: TLSSocket): string | undefined {
+    const leaf = socket.getPeerX509Certificate();
+    return leaf === undefined ? "no server certificate" : this.#unwelcomeName(leaf);
+  }
+
+  #unwelcomeName(leaf: X509Certificate): string | undefined {
     const { allowedCommonNames = [], allowedHostnames = [] } = this.#options;
     if (allowedCommonNames.length > 0 && !allowedCommonNames.some((name) => hasName(leaf, name))) {
       return "certificate common name is not allowed";

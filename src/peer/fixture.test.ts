@@ -1,4 +1,4 @@
-/** Members on loopback for the tests of the room: real sockets, a handler that keeps what it got. */
+/** Members on loopback for the tests of the room: real sockets, a handler that keeps all it got. */
 import type { TestContext } from "node:test";
 import {
   ConnectionGate,

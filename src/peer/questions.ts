@@ -1,5 +1,5 @@
 /** What members ask each other beside the consensus, as the one who asks (PE-06 to PE-12). */
-import { EtcdError, errors } from "../errors/index.ts";
+import { type EtcdError, errors } from "../errors/index.ts";
 import type { LeaseAnswer, PeerHash, PeerMember, PeerVersions } from "../seam/index.ts";
 import {
   decodeLeaseKeepAliveResponse,
