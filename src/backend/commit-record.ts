@@ -33,6 +33,11 @@ export function writeCommitRecord(environment: Environment): void {
   databaseOf(environment, "local").putSync(KEY, record);
 }
 
+/** False for a store that has seen no commit. */
+export function hasCommitRecord(environment: Environment): boolean {
+  return readRecord(databaseOf(environment, "local"), "local", KEY) !== undefined;
+}
+
 /**
  * Throws DamagedTable or CorruptRecord. Reads all rows of all tables but `key`, which is too large
  * for that: whoever reads it finds out.

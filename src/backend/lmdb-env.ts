@@ -87,6 +87,7 @@ export interface EnvironmentSize {
 }
 
 interface TreeStats {
+  readonly entryCount: number;
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;
   readonly overflowPages: number;
@@ -110,6 +111,11 @@ export function environmentSize(environment: Environment): EnvironmentSize {
     pages += treePages(table.getStats() as TreeStats);
   }
   return { total: (whole.lastPageNumber + 1) * whole.pageSize, inUse: pages * whole.pageSize };
+}
+
+/** No transaction has freed a page that is not in use again. */
+export function isFreelistEmpty(environment: Environment): boolean {
+  return (environment.root.getStats() as EnvironmentStats).free.entryCount === 0;
 }
 
 export function lastPage(environment: Environment): number {

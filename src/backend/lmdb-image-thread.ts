@@ -167,7 +167,8 @@ function handle(request: ImageRequest): void {
   try {
     sendPiece(reading, request.offset);
   } catch (error) {
-    readings.delete(reading);
+    // What is asked ahead must not begin anew.
+    readings.set(reading, [].values());
     port.postMessage({ kind: "failed", reading, fault: faultOf(error) } satisfies ImageReply);
   }
 }
@@ -192,8 +193,10 @@ function sendPiece(reading: number, offset: number): void {
 function* from(offset: number, pieces: Iterable<Buffer>): Generator<Buffer, void, void> {
   let left = offset;
   for (const piece of pieces) {
-    if (left < piece.length) yield left === 0 ? piece : piece.subarray(left);
-    left = Math.max(0, left - piece.length);
+    // A piece that was given out has moved to the other thread: its length is gone.
+    const skipped = Math.min(left, piece.length);
+    left -= skipped;
+    if (skipped < piece.length) yield skipped === 0 ? piece : piece.subarray(skipped);
   }
 }
 

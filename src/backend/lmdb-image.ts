@@ -105,6 +105,7 @@ class ImageThread implements StoreImage, StartedImage {
         wake();
       },
     });
+    this.#worker.ref();
     try {
       for (let ahead = 0; ahead < PIECES_AHEAD; ahead += 1) this.#ask(reading, offset);
       for (;;) {
@@ -122,6 +123,7 @@ class ImageThread implements StoreImage, StartedImage {
       }
     } finally {
       this.#readings.delete(reading);
+      if (this.#readings.size === 0) this.#worker.unref();
       if (this.#failure === undefined) this.#send({ kind: "end", reading });
     }
   }
@@ -129,6 +131,8 @@ class ImageThread implements StoreImage, StartedImage {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // Until the thread has ended, so that whoever waits for that is told.
+    this.#worker.ref();
     if (this.#failure === undefined) this.#send({ kind: "close" });
     this.#fail(new BackendFailed("the image is closed", "CLOSED"));
   }

@@ -8,9 +8,15 @@ import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSy
 import { dirname } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
-import { verifyEnvironment, writeCommitRecord } from "./commit-record.ts";
+import { hasCommitRecord, verifyEnvironment, writeCommitRecord } from "./commit-record.ts";
 import { CorruptRecord, DamagedTable } from "./errors.ts";
-import { environmentSize, FILE_MODE, openEnvironment, recordChecksum } from "./lmdb-env.ts";
+import {
+  environmentSize,
+  FILE_MODE,
+  isFreelistEmpty,
+  openEnvironment,
+  recordChecksum,
+} from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
 import {
   CHECKSUM_BYTES,
@@ -52,6 +58,16 @@ function openAt(file: string): void {
   databases.length = 0;
   verifyEnvironment(environment);
   for (const name of TABLE_NAMES) databases.push(environment.tables.get(name) as BinaryDatabase);
+  if (isFreelistEmpty(environment)) beginFreelist(environment);
+}
+
+/**
+ * A compacted copy has no free pages at all, and LMDB cannot begin its list of them within a
+ * transaction that frees many: it looks for one where none is and crashes. A small one comes first.
+ */
+function beginFreelist(opened: Environment): void {
+  if (!hasCommitRecord(opened)) return;
+  opened.root.transactionSync(() => writeCommitRecord(opened));
 }
 
 function writeSegment(bytes: Buffer, used: number): void {
