@@ -124,6 +124,31 @@ test("raft storage: followers at different places → each has its page, reads g
   assert.ok(loads.length <= 3 + 8, "no more reads wait than the limit says");
 });
 
+test("raft storage: asked on from within onLoaded, as a driver does → each page is read once", async () => {
+  const asked: number[] = [];
+  let next = 1;
+  const sent: Entry[] = [];
+  let storage: RaftStorage | undefined;
+  const send = (): void => {
+    for (;;) {
+      const found = storage?.entries(next, 501, 1000);
+      if (found === undefined || typeof found === "string" || next > 490) return;
+      for (const each of found) sent.push(each);
+      next += found.length;
+    }
+  };
+  const load: EntryLoader = async (lo, hi) => {
+    asked.push(lo);
+    await Promise.resolve();
+    return run(lo, Math.min(lo + 30, hi));
+  };
+  storage = newWorld(500, 10, { load, onLoaded: send }).storage;
+  send();
+  while (next <= 490) await settled();
+  assert.deepEqual(sent.slice(0, 490), run(1, 491));
+  assert.equal(new Set(asked).size, asked.length, asked.join());
+});
+
 test("raft storage: released → compacted, and its term is gone but for the last (RA-05)", async () => {
   const { storage, loads, loaded, failures } = newWorld(100, 10);
   assert.equal(storage.entries(20, 101, 1e9), "pending");

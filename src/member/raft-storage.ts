@@ -102,6 +102,7 @@ export class RaftStorage implements Storage {
   #pages: Page[] = [];
   /** Indices that were asked for; the first is being read. */
   #wanted: number[] = [];
+  #isLoading = false;
   /** Counts what makes a read under way worthless. */
   #generation = 0;
 
@@ -259,20 +260,22 @@ export class RaftStorage implements Storage {
   #want(lo: number): void {
     if (this.#wanted.includes(lo) || this.#wanted.length >= WANTED_MAX) return;
     this.#wanted.push(lo);
-    if (this.#wanted.length === 1) void this.#loadWanted();
+    if (!this.#isLoading) void this.#loadWanted();
   }
 
   /** Reads what is wanted, one page after the other. Never rejects. */
   async #loadWanted(): Promise<void> {
+    this.#isLoading = true;
     for (let lo = this.#wanted[0]; lo !== undefined; lo = this.#wanted[0]) {
       const generation = this.#generation;
       const refused = await this.#loadPage(lo, generation);
       // The log began anew meanwhile, and with it the list.
-      if (generation !== this.#generation) return;
+      if (generation !== this.#generation) continue;
       this.#wanted.shift();
       if (refused !== undefined) this.#giveUpDisk(refused);
       this.#options.onLoaded(lo);
     }
+    this.#isLoading = false;
   }
 
   /** Why it could not be read. */
