@@ -99,7 +99,7 @@ class StateMachine implements Machine {
     return this.#downgrade;
   }
 
-  members(): MemberRecord[] {
+  members(): readonly MemberRecord[] {
     return this.#members.list();
   }
 

@@ -68,7 +68,7 @@ export interface Machine {
   readonly clusterVersion: string | undefined;
   readonly downgrade: DowngradeInfo;
   /** Members by id, as the entries so far made them. */
-  members(): MemberRecord[];
+  members(): readonly MemberRecord[];
   /** The effects of a configuration change, for member/ to call while it applies one. */
   putMember(member: MemberRecord): void;
   removeMember(id: bigint): void;
