@@ -50,6 +50,7 @@ export const METHODS = {
   memberRemove: method("Cluster/MemberRemove", m.MemberIdRequest, m.MemberListResponse),
   memberUpdate: method("Cluster/MemberUpdate", m.MemberUpdateRequest, m.MemberListResponse),
   memberPromote: method("Cluster/MemberPromote", m.MemberIdRequest, m.MemberListResponse),
+  downgrade: method("Maintenance/Downgrade", m.DowngradeRequest, m.DowngradeResponse),
   moveLeader: method("Maintenance/MoveLeader", m.MoveLeaderRequest, m.HeaderResponse),
   alarm: method("Maintenance/Alarm", m.AlarmRequest, m.AlarmResponse),
   status: method("Maintenance/Status", m.Empty, m.StatusResponse),
@@ -200,17 +201,23 @@ export class TestClient {
     throw new Error(`${method.path}: ${answer.refusal.code} ${answer.refusal.message}`);
   }
 
-  #duplex<Q extends object, R extends object>(method: Method<Q, R>): Duplex<Q, R> {
-    const stream = this.#client.makeBidiStreamRequest(method.path, identity, identity);
+  #duplex<Q extends object, R extends object>(
+    method: Method<Q, R>,
+    fields: Readonly<Record<string, string>>,
+  ): Duplex<Q, R> {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(fields)) metadata.set(name, value);
+    const stream = this.#client.makeBidiStreamRequest(method.path, identity, identity, metadata);
     return new Duplex(stream, method);
   }
 
-  watch(): Duplex<m.WatchRequest, m.WatchResponse> {
-    return this.#duplex(method("Watch/Watch", m.WatchRequest, m.WatchResponse));
+  watch(metadata: Readonly<Record<string, string>> = {}): Duplex<m.WatchRequest, m.WatchResponse> {
+    return this.#duplex(method("Watch/Watch", m.WatchRequest, m.WatchResponse), metadata);
   }
 
   keepAlive(): Duplex<m.LeaseIdRequest, m.LeaseKeepAliveResponse> {
-    return this.#duplex(method("Lease/LeaseKeepAlive", m.LeaseIdRequest, m.LeaseKeepAliveResponse));
+    const keepAlive = method("Lease/LeaseKeepAlive", m.LeaseIdRequest, m.LeaseKeepAliveResponse);
+    return this.#duplex(keepAlive, {});
   }
 
   /** Server streaming: everything that came, and how it ended. */

@@ -432,6 +432,21 @@ export interface MoveLeaderRequest {
 }
 export const MoveLeaderRequest = schema<MoveLeaderRequest>([field("targetId", 1, "uint64")]);
 
+export interface DowngradeRequest {
+  action: number;
+  version: string;
+}
+export const DowngradeRequest = schema<DowngradeRequest>([
+  field("action", 1, "int32"),
+  field("version", 2, "string"),
+]);
+
+export interface DowngradeResponse {
+  header: Header | undefined;
+  version: string;
+}
+export const DowngradeResponse = schema<DowngradeResponse>([header, field("version", 2, "string")]);
+
 export interface AlarmMember {
   memberId: bigint;
   alarm: number;
