@@ -36,8 +36,8 @@ export interface SnapshotsOptions {
 
 export class Snapshots {
   readonly #options: SnapshotsOptions;
-  /** Members to which one is on its way. */
-  readonly #sending = new Set<bigint>();
+  /** Members to which some are on their way, and how many: a new leader does not wait for the old. */
+  readonly #sending = new Map<bigint, number>();
   /** One is being made into a store, or waits for the consensus to take it. */
   #isTaken = false;
   #installing: Promise<void> | undefined;
@@ -62,7 +62,7 @@ export class Snapshots {
   async #send(message: Message): Promise<void> {
     const { member, timers, logger } = this.#options;
     const { to } = message;
-    this.#sending.add(to);
+    this.#sending.set(to, (this.#sending.get(to) ?? 0) + 1);
     member.logHold.hold();
     try {
       const { backend } = member.local;
@@ -81,7 +81,11 @@ export class Snapshots {
 
   /** The network is done with it, either way. */
   sent(to: bigint): void {
-    if (this.#sending.delete(to)) this.#options.member.logHold.unhold();
+    const count = this.#sending.get(to) ?? 0;
+    if (count === 0) return;
+    if (count === 1) this.#sending.delete(to);
+    else this.#sending.set(to, count - 1);
+    this.#options.member.logHold.unhold();
   }
 
   /* From the leader */
@@ -102,7 +106,7 @@ export class Snapshots {
   }
 
   async #receive(arrival: SnapshotArrival): Promise<void> {
-    const { member, inbox } = this.#options;
+    const { inbox } = this.#options;
     const { message } = arrival;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) throw new Error("a snapshot message without a snapshot");
@@ -116,17 +120,23 @@ export class Snapshots {
       sha256: () => arrival.sha256(),
     });
     try {
+      // There is one place for an incoming store: it stays with the first until that is done.
       if (this.#isTaken) throw new Error("another snapshot is being taken over");
-      this.#isTaken = true;
-      await this.#import(path, metadata);
-      member.driver.receive(message);
-      // Not taken: it was older than what is here by now.
-      if (!member.driver.isInstalling(index)) this.#isTaken = false;
-    } catch (error) {
-      this.#isTaken = false;
-      throw error;
+      await this.#takeOver(path, message, metadata);
     } finally {
       await inbox.remove(path);
+    }
+  }
+
+  async #takeOver(path: string, message: Message, metadata: SnapshotMetadata): Promise<void> {
+    const { driver } = this.#options.member;
+    this.#isTaken = true;
+    try {
+      await this.#import(path, metadata);
+      driver.receive(message);
+    } finally {
+      // Not taken by the consensus: it was older than what is here by now.
+      if (!driver.isInstalling(metadata.index)) this.#isTaken = false;
     }
   }
 
