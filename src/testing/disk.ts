@@ -47,6 +47,11 @@ class FileNode {
   }
 
   change(number: number, lo: number, bytes: Uint8Array): void {
+    if (bytes.length === SECTOR_BYTES && ZEROS.equals(bytes)) {
+      // Zeros where there is nothing, as logs are laid out ahead: nothing to remember.
+      if (this.durable.has(number) || this.dirty.has(number)) this.dirty.set(number, ZEROS);
+      return;
+    }
     const sector = Buffer.from(this.sector(number));
     sector.set(bytes, lo);
     this.dirty.set(number, sector);
@@ -91,20 +96,34 @@ class FileNode {
     const sector = this.dirty.get(number);
     if (sector === undefined) return;
     this.dirty.delete(number);
-    if (sector.equals(ZEROS)) this.durable.delete(number);
+    if (sector === ZEROS || sector.equals(ZEROS)) this.durable.delete(number);
     else this.durable.set(number, sector);
   }
 
   read(into: Uint8Array, offset: number): number {
     const count = Math.max(0, Math.min(into.length, this.size - offset));
-    for (let done = 0; done < count; ) {
-      const lo = (offset + done) % SECTOR_BYTES;
-      const take = Math.min(SECTOR_BYTES - lo, count - done);
-      const sector = this.sector((offset + done - lo) / SECTOR_BYTES);
-      into.set(sector.subarray(lo, lo + take), done);
-      done += take;
+    into.fill(0, 0, count);
+    const first = Math.floor(offset / SECTOR_BYTES);
+    const last = Math.ceil((offset + count) / SECTOR_BYTES);
+    if (last - first > this.durable.size + this.dirty.size) {
+      for (const number of this.durable.keys()) this.#readSector(number, into, offset, count);
+      for (const number of this.dirty.keys()) this.#readSector(number, into, offset, count);
+    } else {
+      for (let number = first; number < last; number += 1) {
+        this.#readSector(number, into, offset, count);
+      }
     }
     return count;
+  }
+
+  /** Copies what a sector has of [offset, offset + count). */
+  #readSector(number: number, into: Uint8Array, offset: number, count: number): void {
+    const sector = this.dirty.get(number) ?? this.durable.get(number);
+    if (sector === undefined) return;
+    const start = number * SECTOR_BYTES - offset;
+    const lo = Math.max(0, -start);
+    const hi = Math.min(SECTOR_BYTES, count - start);
+    if (lo < hi) into.set(sector.subarray(lo, hi), start + lo);
   }
 
   crash(prng: Prng): void {

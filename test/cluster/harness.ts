@@ -16,6 +16,7 @@ import {
   decodeKeyValue,
   emptyPutRequest,
   emptyRangeRequest,
+  MessageType,
   type RaftOperation,
 } from "../../src/wire/index.ts";
 import { Invariants } from "./invariants.ts";
@@ -67,6 +68,8 @@ export class Cluster {
   readonly invariants = new Invariants();
   readonly trace = new Trace();
   readonly nodes: ClusterNode[] = [];
+  /** Snapshots that arrived whole. */
+  snapshotsDelivered = 0;
   readonly settings: MemberSettings;
   readonly #options: ClusterOptions;
   readonly #startMs: number;
@@ -84,6 +87,8 @@ export class Cluster {
       ...(options.link === undefined ? {} : { link: options.link }),
       observe: (event) => {
         this.invariants.network(event);
+        const isSnapshot = event.message.type === MessageType.SNAP;
+        if (isSnapshot && event.fate === "delivered") this.snapshotsDelivered += 1;
         this.note(describe(event));
       },
     });
@@ -294,14 +299,8 @@ export class Cluster {
   }
 
   /** The EtcdError that an attempt ends with; fails when it goes well. */
-  async refusal(attempt: Promise<unknown>, maxMs = WAIT_MAX_MS): Promise<EtcdError> {
-    try {
-      await this.settled(attempt, maxMs);
-    } catch (error) {
-      if (isAnswer(error) && !(error instanceof ProcessGone)) return error as EtcdError;
-      throw error;
-    }
-    throw new Error("it was expected to be refused");
+  refusal(attempt: Promise<unknown>, maxMs = WAIT_MAX_MS): Promise<EtcdError> {
+    return this.settled(refusalOf(attempt), maxMs);
   }
 
   /* Membership */
@@ -397,6 +396,17 @@ export function readKey(member: ClusterMember, key: string, revision = 0): strin
   if (found instanceof EtcdError) throw found;
   const [kv] = found.kvs;
   return kv === undefined ? undefined : decodeKeyValue(kv).value.toString();
+}
+
+/** Looks at once, so that a refusal is never unheard. */
+export async function refusalOf(attempt: Promise<unknown>): Promise<EtcdError> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof EtcdError) return error;
+    throw error;
+  }
+  throw new Error("it was expected to be refused");
 }
 
 function isAnswer(error: unknown): boolean {

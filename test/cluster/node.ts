@@ -82,7 +82,7 @@ export class ClusterNode {
   }
 
   /** Starts a process; settles when the member runs. Rejects as `openMember`. */
-  async start(_options: { forceNewCluster?: boolean } = {}): Promise<ClusterMember> {
+  async start(options: { forceNewCluster?: boolean } = {}): Promise<ClusterMember> {
     const { time, network, settings, log } = this.#context;
     this.process = new SimulatedProcess(time);
     this.process.wallOffsetMs = this.wallOffsetMs;
@@ -99,6 +99,7 @@ export class ClusterNode {
       name: this.host,
       clientUrls: this.clientUrls,
       clusterToken: "simulated",
+      forceNewCluster: options.forceNewCluster === true,
       serverVersion: "3.7.1",
       progressIntervalMs: 600_000,
       settings,

@@ -59,6 +59,7 @@ test("watch: on a member that takes in a snapshot → goes on, nothing missed", 
   cluster.network.heal();
   await cluster.untilEven();
   await cluster.run(2_000);
+  assert.ok(cluster.snapshotsDelivered > 0);
   follower.check(workload.acknowledged);
   assert.equal(follower.events.length, 150);
   await cluster.close();
