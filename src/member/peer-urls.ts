@@ -1,4 +1,4 @@
-/** What a member may give as its peer URLs (CL-01): everything else would be an address of nobody. */
+/** What a member may give as its peer URLs (CL-01): all else would be an address of nobody. */
 import { type EtcdError, errors } from "../errors/index.ts";
 
 /** Scheme, host (a name, an IPv4 address or an IPv6 address in brackets), port; and no path. */

@@ -21,6 +21,8 @@ function view(...others: Kind[]) {
     isLearner: kind === "learner",
   }));
   const connectedSinceMs = (id: bigint) => {
+    // There is no connection to itself.
+    if (id === 1n) return undefined;
     const kind = kinds[Number(id) - 1];
     if (kind === "started" || kind === "learner") return LONG_AGO_MS;
     return kind === "fresh" ? JUST_NOW_MS : undefined;
