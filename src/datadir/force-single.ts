@@ -1,8 +1,10 @@
 /**
  * `--force-new-cluster`: what the log of one member must say so that it goes on alone (surface 12).
  *
- * The uncommitted end is dropped: a leader that is no more wrote it. After the committed entries
- * come changes that make this member the only one, committed by decree. Removals are ordinary
+ * The end of the log stays, though nobody knows whether it was committed: a write that was
+ * acknowledged may be known as committed only to the members that are lost. (etcd drops it.) Only
+ * a change of the members in it is dropped, with all that follows. Then come changes that make this
+ * member the only one, committed by decree. Removals are ordinary
  * changes, so the others are told that they were removed when they come again. Pure: nothing is
  * read or written.
  */
@@ -48,7 +50,7 @@ export interface ForcedLog {
 export function forceSingle(options: ForceSingleOptions): ForcedLog {
   const { id, applied, hardState } = options;
   const commit = Math.max(hardState.commit, applied.index);
-  const kept = options.entries.filter((entry) => entry.index <= commit);
+  const kept = keptOf(options.entries, commit);
   const members = new Configuration(options.confState, options.memberIds);
   for (const entry of kept) members.apply(entry);
   const last = kept.at(-1) ?? applied;
@@ -70,6 +72,11 @@ export function forceSingle(options: ForceSingleOptions): ForcedLog {
     append(EntryType.CONF_CHANGE, marshal(encodeConfChange, removal));
   }
   return { kept, appended, hardState: { term, vote: hardState.vote, commit: index } };
+}
+
+function keptOf(entries: readonly Entry[], commit: number): readonly Entry[] {
+  const end = entries.findIndex(({ type, index }) => index > commit && type !== EntryType.NORMAL);
+  return end < 0 ? entries : entries.slice(0, end);
 }
 
 function ownChange(options: ForceSingleOptions, members: Configuration): ConfChange | undefined {
