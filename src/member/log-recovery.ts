@@ -45,7 +45,7 @@ export interface RaftLogFound {
   resume(options: WalOptions): Promise<Wal>;
 }
 
-/** Nothing on the disk is changed. Throws DataDirectoryError, WalCorrupt, and what the disk does. */
+/** Changes nothing on the disk. Throws DataDirectoryError, WalCorrupt, and what the disk does. */
 export async function readRaftLog(options: LogRecoveryOptions): Promise<RaftLogFound> {
   const { disk, walDirectory, applied, catchUpEntries, logger } = options;
   await checkBeginning(disk, walDirectory, applied.index);

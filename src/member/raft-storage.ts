@@ -180,7 +180,7 @@ export class RaftStorage implements Storage {
     return found;
   }
 
-  /** Entries that replace or follow what is here; see the top for when. Borrowed: kept, not owned. */
+  /** Entries that replace or follow what is here; see the top for when. Kept, never changed. */
   append(entries: readonly Entry[]): void {
     const base = this.#terms.baseIndex;
     let at = 0;

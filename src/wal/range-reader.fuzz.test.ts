@@ -1,4 +1,4 @@
-/** Logs changed on the medium under a reader: the entries as written, or WalCorrupt; nothing else. */
+/** Logs changed under a reader: the entries as written, or WalCorrupt; nothing else. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../base/index.ts";

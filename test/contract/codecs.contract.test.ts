@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { fromBinary, ScalarType, toBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { Edition } from "@bufbuild/protobuf/wkt";
-import { ByteWriter, MalformedError, Prng } from "../../src/base/index.ts";
+import { ByteReader, ByteWriter, MalformedError, Prng } from "../../src/base/index.ts";
 import { ReferenceRefusal, referenceDecode } from "./reference-decoder.ts";
 import { ROWS, type Row } from "./wire-rows.ts";
 
@@ -105,8 +105,27 @@ function byHand(row: Row, bytes: Buffer): Verdict {
   }
 }
 
+const RAFT_REQUEST = "etcdserverpb.InternalRaftRequest";
+
+/** An operation as anything but a message: etcd refuses these bytes, and so do we (RA-14). */
+function hasFlatOperation(bytes: Buffer): boolean {
+  const reader = new ByteReader(bytes);
+  try {
+    while (reader.pos < reader.end) {
+      const tag = reader.tag();
+      const field = tag >>> 3;
+      const isOperation = (field >= 3 && field <= 11) || (field >= 1300 && field <= 1302);
+      if (isOperation && (tag & 7) !== 2) return true;
+      reader.skip(tag);
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+  }
+  return false;
+}
+
 function byReference(row: Row, bytes: Buffer): Verdict {
-  if (row.refuses(bytes)) return { refused: true };
+  if (row.name === RAFT_REQUEST && hasFlatOperation(bytes)) return { refused: true };
   try {
     return { refused: false, value: row.from(referenceDecode(row.schema, bytes, row.omits)) };
   } catch (error) {

@@ -4,7 +4,6 @@
  */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import {
-  ByteReader,
   ByteWriter,
   type Key,
   latin1FromBytes,
@@ -46,8 +45,6 @@ export interface Row {
   readonly from: (message: unknown) => unknown;
   /** Fields that the hand-written codec passes over, content and all. */
   readonly omits: Omits;
-  /** Bytes that the codec refuses although protobuf would read them. */
-  readonly refuses: (bytes: Buffer) => boolean;
 }
 
 function row<Schema extends DescMessage, T>(
@@ -59,7 +56,6 @@ function row<Schema extends DescMessage, T>(
     from: (message: MessageShape<Schema>) => unknown;
     view?: (value: T) => unknown;
     omits?: Omits;
-    refuses?: (bytes: Buffer) => boolean;
   },
 ): Row {
   const view = codec.view ?? ((value: T) => value);
@@ -76,7 +72,6 @@ function row<Schema extends DescMessage, T>(
     view: (value) => view(value as T),
     from: (message) => codec.from(message as MessageShape<Schema>),
     omits: codec.omits ?? (() => false),
-    refuses: codec.refuses ?? (() => false),
   };
 }
 
@@ -764,23 +759,6 @@ function operationFrom(m: InternalRaftRequest): wire.RaftOperation | null {
   return found.length > 1 ? null : (found[0] ?? { kind: "unknown", tag: 0 });
 }
 
-/** An operation as anything but a message, before anything else is wrong (RA-14). */
-function hasFlatOperation(bytes: Buffer): boolean {
-  const reader = new ByteReader(bytes);
-  try {
-    while (reader.pos < reader.end) {
-      const tag = reader.tag();
-      const field = tag >>> 3;
-      const isOperation = (field >= 3 && field <= 11) || (field >= 1300 && field <= 1302);
-      if (isOperation && (tag & 7) !== 2) return true;
-      reader.skip(tag);
-    }
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-  }
-  return false;
-}
-
 const requestRow = row(InternalRaftRequestSchema, {
   make: (prng): wire.RaftRequest => ({
     header: {
@@ -793,7 +771,6 @@ const requestRow = row(InternalRaftRequestSchema, {
   }),
   // Operations that are not here yet.
   omits: (fieldNumber) => fieldNumber >= 1000 && (fieldNumber < 1300 || fieldNumber > 1302),
-  refuses: hasFlatOperation,
   encode: wire.encodeRaftRequest,
   decode: wire.decodeRaftRequest,
   // Which operation is unknown is for the decoder alone to say.
