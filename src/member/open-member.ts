@@ -27,6 +27,7 @@ import { RangeReader, walExists } from "../wal/index.ts";
 import { type ConfState, emptyConfState } from "../wire/index.ts";
 import type { Beginning } from "./beginning.ts";
 import { beginLog } from "./begin-log.ts";
+import { forceNewCluster } from "./force-new-cluster.ts";
 import { introduce } from "./introduction.ts";
 import { LocalStore } from "./local-store.ts";
 import { readRaftLog } from "./log-recovery.ts";
@@ -43,6 +44,8 @@ export interface OpenMemberOptions {
   /** Asked when there is no log yet, and only then. */
   readonly beginning: () => Promise<Beginning>;
   readonly clusterToken: string;
+  /** The log is made to say that this member is alone, with all that was committed. */
+  readonly forceNewCluster: boolean;
   /** "3.7.1": what peers are told, and what the cluster's version is decided from. */
   readonly serverVersion: string;
   readonly progressIntervalMs: number;
@@ -133,9 +136,13 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
   const local = await openStore(backend);
   const confState = confStateOf(local);
   const wal = await found.resume({ clock });
+  const forced = options.forceNewCluster
+    ? await forceNewCluster({ found, local, confState, wal, logger })
+    : found;
+  const { entries, hardState, terms } = forced;
   const reader = new RangeReader(disk, wal);
   const storage = new RaftStorage({
-    log: { ...found, confState, applied: backend.applied.index },
+    log: { entries, hardState, terms, confState, applied: backend.applied.index },
     load: (lo, hi, bytesMax, termOf) => reader.read(lo, hi, bytesMax, termOf),
     snapshotMetadata: () => link.member?.snapshotMetadata(),
     onLoaded: () => link.member?.driver.entriesLoaded(),
@@ -148,7 +155,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     "local-member-id": formatId(found.metadata.nodeId),
     "cluster-id": formatId(found.metadata.clusterId),
     "store-index": backend.applied.index,
-    "commit-index": found.hardState.commit,
+    "commit-index": hardState.commit,
     "log-index": storage.lastIndex(),
   });
   link.member = new RaftMember({
@@ -158,7 +165,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     local,
     wal,
     storage,
-    hardState: found.hardState,
+    hardState,
     confState,
     snapshotIndex: found.snapshot?.index ?? 0,
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,

@@ -46,6 +46,8 @@ export function memberOptions(
         logger,
       }),
     clusterToken: config.clusterToken,
+    forceNewCluster: config.forceNewCluster,
+    forceNewCluster: config.forceNewCluster,
     serverVersion,
     progressIntervalMs: config.watchProgressIntervalMs,
     settings: settingsOf(config),

@@ -133,6 +133,7 @@ export class Service {
         beginning: () => Promise.resolve({ kind: "found", founders: FOUNDERS }),
         clientUrls: ["http://localhost:2379"],
         clusterToken: "etcd-cluster",
+        forceNewCluster: false,
         serverVersion: "3.7.1",
         progressIntervalMs: 600_000,
         settings,
