@@ -47,7 +47,6 @@ export function memberOptions(
       }),
     clusterToken: config.clusterToken,
     forceNewCluster: config.forceNewCluster,
-    forceNewCluster: config.forceNewCluster,
     serverVersion,
     progressIntervalMs: config.watchProgressIntervalMs,
     settings: settingsOf(config),

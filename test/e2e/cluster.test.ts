@@ -236,6 +236,34 @@ describe("cluster of processes", () => {
     }
   });
 
+  test("force-new-cluster: one member goes on alone with all the data, and takes new members", async () => {
+    const three = await cluster(3);
+    const [a] = three.members;
+    assert.ok(a !== undefined);
+    await a.client.must(METHODS.put, { key: Buffer.from("k"), value: Buffer.from("v") });
+    const id = await a.id();
+    for (const member of three.members) await member.kill();
+    const ports = { client: a.place.clientPort, peer: a.place.peerPort };
+    const forced = await start("holdfast", {
+      dataDirectory: a.dataDirectory,
+      ports,
+      flags: ["--name", a.name, "--force-new-cluster"],
+    });
+    started.push(forced);
+    const { stdout } = await etcdctl(forced, ["member", "list"]);
+    assert.match(stdout, new RegExp(`^${id.toString(16)}, started, ${a.name}, [^\n]*\n$`));
+    assert.equal((await etcdctl(forced, ["get", "k"])).stdout, "k\nv\n");
+    assert.equal((await etcdctl(forced, ["put", "k", "w"])).code, 0);
+    await forced.stop();
+    const later = await start("holdfast", {
+      dataDirectory: a.dataDirectory,
+      ports,
+      flags: ["--name", a.name],
+    });
+    started.push(later);
+    assert.equal((await etcdctl(later, ["get", "k"])).stdout, "k\nw\n");
+  });
+
   test("stop: the leader hands over first, so that writes go on at once (FR-13)", async () => {
     const three = await cluster(3);
     const leader = await three.leader();
