@@ -318,6 +318,12 @@ export class Cluster {
     }
   }
 
+  /** undefined when this member does not answer. */
+  async #list(client: TestClient): Promise<readonly m.Member[] | undefined> {
+    const answer = await client.call(METHODS.memberList, { linearizable: true });
+    return answer.ok ? answer.value.members : undefined;
+  }
+
   /** Tells the cluster of a new member and makes it, without starting it. */
   async register(isLearner: boolean): Promise<ClusterMember> {
     const name = this.#nextName();
@@ -327,8 +333,10 @@ export class Cluster {
       const answer = await client.call(METHODS.memberAdd, { peerUrls, isLearner });
       if (answer.ok) return answer.value.members;
       // An earlier attempt may have come through without its answer.
-      const { members } = await client.must(METHODS.memberList, { linearizable: true });
-      if (members.some((member) => member.peerUrls.includes(peerUrls[0] ?? ""))) return members;
+      const members = await this.#list(client);
+      if (members?.some((member) => member.peerUrls.includes(peerUrls[0] ?? "")) === true) {
+        return members;
+      }
       return answer.refusal.message;
     });
     const initial = list.map((member) =>
@@ -358,9 +366,9 @@ export class Cluster {
     await this.#reconfigure(`promote ${member.name}`, async (client) => {
       const answer = await client.call(METHODS.memberPromote, { id });
       if (answer.ok) return true;
-      const { members } = await client.must(METHODS.memberList, {});
-      if (members.some((other) => other.id === id && !other.isLearner)) return true;
-      return answer.refusal.message;
+      const members = await this.#list(client);
+      const isVoter = members?.some((other) => other.id === id && !other.isLearner) === true;
+      return isVoter ? true : answer.refusal.message;
     });
     await member.server.ready(MEMBERSHIP_MS_MAX);
   }
@@ -370,8 +378,9 @@ export class Cluster {
     await this.#reconfigure(`remove ${member.name}`, async (client) => {
       const answer = await client.call(METHODS.memberRemove, { id });
       if (answer.ok) return true;
-      const { members } = await client.must(METHODS.memberList, {});
-      return members.every((other) => other.id !== id) ? true : answer.refusal.message;
+      const members = await this.#list(client);
+      const isGone = members?.every((other) => other.id !== id) === true;
+      return isGone ? true : answer.refusal.message;
     });
     this.#members.splice(this.#members.indexOf(member), 1);
     this.#removed.push(member);

@@ -58,7 +58,8 @@ export function namespacesMissing(): string | false {
 
 /** Needs root. Names hold this process's id, addresses a random number: runs may overlap. */
 export class NamespaceNetwork implements Network {
-  readonly #tag = `hf${process.pid.toString(36)}`;
+  static #made = 0;
+  readonly #tag = `hf${process.pid.toString(36)}${letter(NamespaceNetwork.#made++)}`;
   readonly #net = randomInt(64, 250);
   readonly #switch: string;
   #count = 0;
@@ -109,7 +110,10 @@ export class NamespaceNetwork implements Network {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    // A namespace takes its cables with it.
+    // A namespace takes its cables with it, but only when its last process is really gone.
+    for (let number = 1; number <= this.#count; number += 1) {
+      spawnSync("ip", ["link", "del", `${this.#tag}c${number}`]);
+    }
     const spaces = Array.from({ length: this.#count }, (_, index) => this.#space(index + 1));
     for (const name of [...spaces, this.#switch]) spawnSync("ip", ["netns", "del", name]);
   }
@@ -121,6 +125,11 @@ export class NamespaceNetwork implements Network {
   #plug(number: number): string {
     return `plug${number}`;
   }
+}
+
+/** Names of interfaces are short. */
+function letter(index: number): string {
+  return String.fromCharCode(97 + (index % 26));
 }
 
 function numberOf(peerHost: string): number {

@@ -53,6 +53,7 @@ export class Load {
   readonly #options: LoadOptions;
   #loops: Promise<void>[] = [];
   #isStopping = false;
+  #isAbandoned = false;
   #acknowledgedMs = 0;
   #sequence = 0;
   #wakes: (() => void)[] = [];
@@ -96,6 +97,12 @@ export class Load {
     });
   }
 
+  /** For the way out after a failure: nothing is asked again. */
+  async abandon(): Promise<void> {
+    this.#isAbandoned = true;
+    await this.stop();
+  }
+
   /** Ends after the requests under way; each write is acknowledged by then, or failed. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -115,7 +122,7 @@ export class Load {
   ): Promise<T | undefined> {
     const giveUpAt = performance.now() + WRITE_MS_MAX;
     let last: Refusal | undefined;
-    while (performance.now() < giveUpAt) {
+    while (performance.now() < giveUpAt && !this.#isAbandoned) {
       const member = this.#pick();
       const answer = member === undefined ? undefined : await ask(member);
       if (answer?.ok === true) return answer.value;

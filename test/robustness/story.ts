@@ -123,6 +123,7 @@ export class Story {
   }
 
   async dispose(): Promise<void> {
+    await this.load.abandon();
     for (const watcher of this.#watchers.values()) watcher.stop();
     await this.cluster.dispose();
     await Promise.all([...this.#watchers.values()].map((watcher) => watcher.ended));
