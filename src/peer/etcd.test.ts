@@ -12,7 +12,7 @@ import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { deriveClusterId, deriveMemberId } from "../datadir/index.ts";
 import { openHttpClient, systemDigests } from "../host/index.ts";
-import type { Receipt } from "../seam/index.ts";
+import type { Receipt, SnapshotArrival } from "../seam/index.ts";
 import { type Message, MessageType } from "../wire/index.ts";
 import { messageOf, startTestMember, type TestMember } from "./fixture.test.ts";
 import { fetchCluster, fetchDowngradeEnabled, fetchVersions } from "./index.ts";
@@ -34,7 +34,8 @@ class StandIn {
   readonly member: TestMember;
   readonly appends: Message[] = [];
   commit = 0;
-  #term = 0;
+  /** Hears nothing of appends, as a member that is far behind. */
+  isDeaf = false;
 
   constructor(member: TestMember) {
     this.member = member;
@@ -45,13 +46,12 @@ class StandIn {
     const { from, to, term, type } = message;
     const answer = (parts: Partial<Message>): void =>
       this.member.peers.network.send(messageOf({ from: to, to: from, term, ...parts }));
-    this.#term = Math.max(this.#term, type === MessageType.PRE_VOTE ? 0 : term);
     this.commit = Math.max(this.commit, message.commit);
     if (type === MessageType.PRE_VOTE) answer({ type: MessageType.PRE_VOTE_RESP });
     else if (type === MessageType.VOTE) answer({ type: MessageType.VOTE_RESP });
     else if (type === MessageType.HEARTBEAT) {
       answer({ type: MessageType.HEARTBEAT_RESP, context: message.context });
-    } else if (type === MessageType.APP) {
+    } else if (type === MessageType.APP && !this.isDeaf) {
       this.appends.push(message);
       const index = message.entries.at(-1)?.index ?? message.index;
       answer({ type: MessageType.APP_RESP, index });
@@ -60,7 +60,11 @@ class StandIn {
   }
 }
 
-async function startCluster(t: TestContext, ids: { cluster: (id: bigint) => void }) {
+async function startCluster(
+  t: TestContext,
+  ids: { cluster: (id: bigint) => void },
+  flags: readonly string[] = [],
+) {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-peer-"));
   const names = ["one", "two", "three"];
   const ports = [await freePort(), await freePort(), await freePort()];
@@ -82,7 +86,7 @@ async function startCluster(t: TestContext, ids: { cluster: (id: bigint) => void
   const etcd = spawn(
     ETCD,
     [
-      ...["--name", "one", "--data-dir", join(directory, "data"), "--pre-vote"],
+      ...["--name", "one", "--data-dir", join(directory, "data"), "--pre-vote", ...flags],
       ...["--initial-cluster", initial, "--initial-cluster-token", TOKEN],
       ...["--listen-peer-urls", urls[0] as string],
       ...["--initial-advertise-peer-urls", urls[0] as string],
@@ -154,4 +158,49 @@ test("real etcd: leads by our votes, and its writes are committed by our acknowl
   assert.equal((await fetchVersions(options, etcdUrl)).server, versions.server);
   await assert.rejects(fetchDowngradeEnabled(options, etcdUrl), /404/);
   await assert.rejects(fetchCluster(options, [refused]), /127\.0\.0\.1:1: connect ECONNREFUSED/);
+});
+
+/** Puts by the JSON gateway over a few kept connections: etcdctl would take a process for each. */
+async function putMany(clientUrl: string, count: number): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const key = Buffer.from(`key${next++}`).toString("base64");
+      const body = JSON.stringify({ key, value: key });
+      const answer = await fetch(`${clientUrl}/v3/kv/put`, { method: "POST", body });
+      assert.equal(answer.status, 200);
+      await answer.arrayBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, worker));
+}
+
+test("real etcd: a member that is far behind → its snapshot arrives as a store's file (PE-04, PE-36)", {
+  skip: !existsSync(ETCD),
+  timeout: 60_000,
+}, async (t) => {
+  const { clientUrl, standIns } = await startCluster(t, { cluster: () => {} }, [
+    "--snapshot-count=100",
+  ]);
+  const [, late] = standIns as [StandIn, StandIn];
+  late.isDeaf = true;
+  const arrived = Promise.withResolvers<{ arrival: SnapshotArrival; file: Buffer }>();
+  late.member.handler.onSnapshot = async (arrival) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of arrival.chunks) chunks.push(chunk);
+    arrived.resolve({ arrival, file: Buffer.concat(chunks) });
+  };
+  // etcd 3.4 keeps 5 000 entries behind the last snapshot for whoever is late.
+  await putMany(clientUrl, 5_300);
+  const { arrival, file } = await arrived.promise;
+  assert.equal(arrival.message.type, MessageType.SNAP);
+  assert.equal(arrival.message.to, late.member.id);
+  assert.ok((arrival.message.snapshot?.metadata.index ?? 0) > 5_000);
+  assert.equal(arrival.message.snapshot?.metadata.confState.voters.length, 3);
+  assert.equal(arrival.offset, 0);
+  assert.equal(arrival.sha256(), undefined);
+  // Page 0 of a bbolt file: its magic number behind a page header of 16 bytes.
+  assert.equal(file.readUInt32LE(16), 0xed0c_daed);
+  assert.equal(file.length % 4096, 0);
+  assert.ok(file.includes("key1"));
 });

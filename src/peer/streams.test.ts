@@ -87,7 +87,7 @@ test("peer gone: its process ends → told within a moment, and again only after
   await b.kill();
   assert.equal(await a.handler.gone.next(), b.id);
   const tookMs = performance.now() - startMs;
-  assert.ok(tookMs < 90, `noticed after ${tookMs} ms`);
+  assert.ok(tookMs < 500, `noticed after ${tookMs} ms`);
   assert.equal(await a.handler.unreachables.next(), b.id);
   const again = await startTestMember(t, b.id, { listenUrl: b.url });
   again.peers.network.add(a.id, [a.url]);
@@ -211,7 +211,7 @@ test("received frames: a hostile length → the stream is closed and dialled aga
 });
 
 test("silent stream: nothing within the read timeout → dropped; link heartbeats keep a good one (PE-34)", async (t) => {
-  const [a, b] = await startConnectedPair(t, { readTimeoutMs: 150 });
+  const [a, b] = await startConnectedPair(t, { readTimeoutMs: 600 });
   const mute = await startTestMember(t, 0xcn);
   mute.route = (_request, response) => response.writeHead(200, { "x-server-version": "3.7.1" });
   a.peers.network.add(mute.id, [mute.url]);
