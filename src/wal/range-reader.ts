@@ -7,7 +7,7 @@
  * ahead.
  *
  * Records chain their checksums, so reading begins at a record whose running crc is known: at the
- * start of a segment, or at a mark set by an earlier read. A mark whose log ended at index n is good
+ * start of a segment, or at a mark set by an earlier read. A mark whose log ended at index n serves
  * for any entry above n: those that stand all come after it. Reading on where the last page ended
  * costs nothing beyond the page.
  *

@@ -259,7 +259,7 @@ export class WalReader {
     const { index, term } = snapshot;
     const logTerm = this.#terms?.term(index) ?? term;
     if (index <= this.#newestIndex && logTerm === term) return;
-    // A snapshot from elsewhere took the place of the log, which was not the leader's, or too short.
+    // From elsewhere: it took the place of a log that was too short, or not the leader's.
     if (index > this.from.index) {
       const wanted = `entry ${this.lastIndex + 1}, where the store goes on`;
       throw segment.fault(`a snapshot at index ${index}`, wanted);
