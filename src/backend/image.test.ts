@@ -97,8 +97,8 @@ test("image: writes and a defragmentation go on → it stays as it was", async (
 });
 
 /**
- * LMDB crashed in a transaction that frees many pages when it was the first one in a compacted copy:
- * a store that was defragmented and then scrubbed after a compaction took its member down.
+ * LMDB crashed in a transaction that frees many pages when it was the first one in a compacted
+ * copy: a store that was defragmented and then scrubbed after a compaction took its member down.
  */
 test("defragment: then a batch that deletes half of all rows → it is committed", async (t) => {
   const backend = await filled(directoryOf(t));

@@ -49,8 +49,8 @@ test("force new cluster: the others are removed by entries committed by decree",
   assert.deepEqual(forced.hardState, { term: 5, vote: 3n, commit: 12 });
 });
 
-// One member of three was forced to go on alone. It held a write that was acknowledged, but the word
-// that it was committed had not reached its disk: it dropped the write.
+// One member of three was forced to go on alone. It held a write that was acknowledged, but the
+// word that it was committed had not reached its disk: it dropped the write.
 test("force new cluster: the end of unknown fate is kept, but for changes of the members", () => {
   const entries = [normal(11), normal(12), normal(13), confChange(14, 1, 2n), normal(15)];
   const forced = forceSingle(

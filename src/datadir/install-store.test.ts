@@ -1,4 +1,4 @@
-/** Power cuts at every step of an installation: always one whole store, the one the log counts on. */
+/** Power cuts at every step of an installation: one whole store, the one the log counts on. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";

@@ -137,7 +137,7 @@ async function scanInto(
         main: last,
         sub: subOf(row.key),
         create: isTombstone ? 0 : pair.createRevision,
-        // A restore that raises the revision leaves a record without a pair (UT-04): it is no deletion.
+        // A restore that raises the revision leaves a record without a pair (UT-04): no deletion.
         version: isTombstone ? 0 : Math.max(1, pair.version),
         lease: pair.lease,
       });
