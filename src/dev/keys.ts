@@ -8,7 +8,7 @@ export type Command =
 export type Verb = "kill" | "freeze" | "start";
 
 export const KEYS_HELP =
-  "keys: k+number kill -9 · s+number start again · f+number freeze, thaw · l kill the leader · q stop";
+  "keys: k1 kill -9 · s1 start · f1 freeze, thaw (1 = m1) · l kill leader · q stop";
 
 const VERBS: Readonly<Record<string, Verb>> = {
   k: "kill",

@@ -40,6 +40,12 @@ test("dev screen: elsewhere than on a terminal → a line when something changes
   ]);
 });
 
+test("dev screen: no line is longer than the terminal is wide", () => {
+  const output = { ...recorder(true), columns: 30 };
+  new Screen(output, { TERM: "xterm", NO_COLOR: "1" }).show([row("m1", 1n, 1n)], "f".repeat(99));
+  for (const line of output.written.join("").split("\n")) assert.ok(line.length <= 30, line);
+});
+
 test("dev screen: on a terminal the table is redrawn in place, in colours unless NO_COLOR", () => {
   const coloured = recorder(true);
   new Screen(coloured, { TERM: "xterm" }).show([row("m1", 1n, 1n)], "footer");

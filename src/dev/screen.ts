@@ -12,6 +12,8 @@ export interface Row {
 
 export interface Output {
   readonly isTTY?: boolean;
+  /** Of a terminal. */
+  readonly columns?: number;
   write(text: string): unknown;
 }
 
@@ -84,12 +86,14 @@ export class Screen {
     );
     const line = (row: readonly string[]): string =>
       `  ${row.map((cell, column) => cell.padEnd(widths[column] as number)).join("  ")}`;
+    // A line that wrapped would make the table longer than what is erased.
+    const fit = (text: string): string => text.slice(0, this.#output.columns ?? text.length);
     const lines = [
       "",
-      this.#paint(DIM, line(HEAD)),
-      ...cells.map((row) => this.#paint(colourOf(row[3] as string), line(row))),
+      this.#paint(DIM, fit(line(HEAD))),
+      ...cells.map((row) => this.#paint(colourOf(row[3] as string), fit(line(row)))),
       "",
-      `  ${this.#paint(DIM, footer)}`,
+      this.#paint(DIM, fit(`  ${footer}`)),
     ];
     this.#erase();
     this.#output.write(`${lines.join("\n")}\n`);
