@@ -67,6 +67,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** Above host, only these may import it: everyone else gets its seams handed in. */
 export const HOST_USERS: readonly string[] = ["server", "ctl", "utl", "guard", "subnet", "agent"];
 
+/** npm packages that more rooms than one may know: those that read command lines. */
+export const SHARED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  commander: ["ctl", "dev", "utl"],
+};
+
 /** Files of `src/` that nobody needs to import, since something outside starts there. */
 export const ENTRY_POINTS: readonly string[] = [
   "src/index.ts",

@@ -14,6 +14,7 @@ import {
   LARGE_FILES,
   LINE_COLUMNS_MAX,
   ROOMS,
+  SHARED_PACKAGES,
   SUITES,
   UNTESTED,
 } from "./house.ts";
@@ -151,7 +152,7 @@ function packageName(specifier: string): string {
   return specifier.startsWith("@") ? parts.slice(0, 2).join("/") : (parts[0] ?? "");
 }
 
-/** Each npm package is declared, used, and known to one room alone. */
+/** Each npm package is declared, used, and known to one room alone, or to those listed. */
 export const dependencies: Rule = (tree) => {
   const findings: Finding[] = [];
   const owners = new Map<string, string>();
@@ -167,6 +168,7 @@ export const dependencies: Rule = (tree) => {
       if (!tree.dependencies.includes(name)) add(`${name} is not in package.json's dependencies`);
       const owner = owners.get(name) ?? room;
       owners.set(name, owner);
+      if (SHARED_PACKAGES[name]?.includes(room) === true) continue;
       if (owner !== room) add(`${name} belongs to ${owner}/ alone`);
     }
   }
