@@ -4,15 +4,24 @@
  * another member replaces all of it at once.
  */
 import { type AlarmSet, openAlarms } from "../alarm/index.ts";
-import { createMachine, type Machine } from "../apply/index.ts";
+import { createMachine, executeRange, executeReadTxn, type Machine } from "../apply/index.ts";
 import type { AppliedPoint, Backend } from "../backend/index.ts";
+import { type EtcdError, errors } from "../errors/index.ts";
 import { type Lessor, openLessor } from "../lease/index.ts";
-import { type CheckpointingStore, openStore } from "../mvcc/index.ts";
+import {
+  type CheckpointingStore,
+  type HashOutcome,
+  openStore,
+  type RangeCursor,
+  type RangeQuery,
+} from "../mvcc/index.ts";
 import type { Clock, Disk, Logger, Timers } from "../seam/index.ts";
+import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from "../wire/index.ts";
 import { CommitPacer } from "./commit-pacer.ts";
 import { IndexCheckpointer } from "./index-checkpointer.ts";
 import { Quota } from "./quota.ts";
 import { Scrubber } from "./scrubber.ts";
+import { hashStore } from "./store-image.ts";
 
 export interface LocalStoreOptions {
   readonly directory: string;
@@ -41,6 +50,7 @@ export class LocalStore {
   readonly pacer: CommitPacer;
   readonly scrubber: Scrubber;
   readonly #checkpointer: IndexCheckpointer;
+  readonly #options: LocalStoreOptions;
 
   /** Reads what is in `backend`, which belongs to the new store from here. */
   static async open(backend: Backend, options: LocalStoreOptions): Promise<LocalStore> {
@@ -62,6 +72,7 @@ export class LocalStore {
     options: LocalStoreOptions,
   ) {
     const { timers, clock, logger, settings, onFatal } = options;
+    this.#options = options;
     this.backend = backend;
     this.store = store;
     this.lessor = lessor;
@@ -88,6 +99,53 @@ export class LocalStore {
         }),
     });
     this.#checkpointer = new IndexCheckpointer({ store, timers, logger });
+  }
+
+  range(request: RangeRequest): RangeResponse | EtcdError {
+    const { store } = this;
+    const { keysOnlyWithLease } = this.#options.settings;
+    return executeRange(store, request, store.currentRevision, keysOnlyWithLease);
+  }
+
+  openRange(query: RangeQuery): RangeCursor | EtcdError {
+    const cursor = this.store.openRange(query);
+    if (cursor === "compacted") return errors.Compacted;
+    if (cursor === "future") return errors.FutureRev;
+    return cursor;
+  }
+
+  readTxn(request: TxnRequest): TxnResponse | EtcdError {
+    return executeReadTxn(this.store, request, this.#options.settings.keysOnlyWithLease);
+  }
+
+  /** Of all tables, as etcd's Hash (MA-05). */
+  async hash(): Promise<number> {
+    await this.pacer.flush();
+    return hashStore(this.backend, this.#options.timers);
+  }
+
+  async hashKv(revision: number): Promise<HashOutcome | EtcdError> {
+    const outcome = await this.store.hashKv(revision);
+    if (outcome === "compacted") return errors.Compacted;
+    if (outcome === "future") return errors.FutureRev;
+    return outcome;
+  }
+
+  async defragment(): Promise<void> {
+    const before = this.backend.sizeBytes();
+    await this.pacer.flush();
+    await this.backend.defragment();
+    const after = this.backend.sizeBytes();
+    this.#options.logger.info("finished defragmenting", {
+      "size-before-bytes": before.total,
+      "size-after-bytes": after.total,
+    });
+  }
+
+  /** Settles when nothing is left to scrub, and that is on disk (CP-02). */
+  async compactionFinished(): Promise<void> {
+    await this.scrubber.finished();
+    await this.pacer.flush();
   }
 
   /** Brings everything to the disk and closes it; `hasFailed`: closes it as it is. */

@@ -95,11 +95,11 @@ export class PeerSide implements PeerHandler {
   }
 
   processGone(id: bigint): void {
-    this.#member.elections.processGone(id);
+    this.#member.cluster.elections.processGone(id);
   }
 
   removedByPeers(): void {
-    this.#member.removed();
+    this.#member.cluster.removed();
   }
 }
 

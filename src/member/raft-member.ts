@@ -1,24 +1,18 @@
 /**
  * One member of a cluster: its parts put together, and the `Member` interface on top of them.
  *
- *   driver.ts     the consensus and its loop         local-store.ts  the replicated state
- *   elections.ts  when to stand before the timeout   snapshots.ts    whole stores to and from others
- *   cluster-changes.ts  the membership               lease-service.ts leases
+ *   driver.ts         the consensus and its loop     local-store.ts    the replicated state
+ *   entry-applier.ts  what is committed              snapshots.ts      whole stores, to and from
+ *   cluster-service.ts  members and leadership       lease-service.ts  leases
  *
  * open-member.ts makes one; peer-side.ts is what its peers see.
  */
-import {
-  type ApplyOutcome,
-  type ApplyResponse,
-  costOfOperation,
-  executeRange,
-  executeReadTxn,
-} from "../apply/index.ts";
+import { type ApplyResponse, costOfOperation } from "../apply/index.ts";
 import type { DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId } from "../datadir/index.ts";
-import { EtcdError, errors } from "../errors/index.ts";
-import type { HashOutcome, RangeCursor, RangeQuery, RevisionChanges } from "../mvcc/index.ts";
+import { type EtcdError, errors } from "../errors/index.ts";
+import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
 import type {
   Clock,
@@ -38,7 +32,6 @@ import type { WatchSink, WatchStream } from "../watch/index.ts";
 import {
   type AlarmMember,
   type ConfState,
-  type Entry,
   type HardState,
   marshalRaftRequest,
   type RaftOperation,
@@ -49,26 +42,21 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../wire/index.ts";
-import type { Applier } from "./apply-queue.ts";
 import { AlarmRaiser } from "./alarm-raiser.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
-import { ClusterChanges } from "./cluster-changes.ts";
-import { ClusterVersionMonitor } from "./cluster-version.ts";
+import { ClusterService } from "./cluster-service.ts";
 import { Driver } from "./driver.ts";
-import { Elections } from "./elections.ts";
+import { EntryApplier } from "./entry-applier.ts";
 import { LeaderQuestions } from "./leader-questions.ts";
-import { Leadership } from "./leadership.ts";
 import { LeaseService } from "./lease-service.ts";
 import { CLOSE_WAIT_MS, OVERLAY_BYTES_MAX, PROPOSALS_MAX, TICK_INTERVAL_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import { LogReleaser } from "./log-releaser.ts";
-import type { MembershipEffect } from "./membership.ts";
 import { PeerSide } from "./peer-side.ts";
 import type { RaftStorage } from "./raft-storage.ts";
 import type { MemberSettings } from "./settings.ts";
 import { Snapshots } from "./snapshots.ts";
-import { hashStore, openSnapshot } from "./store-image.ts";
-import { Transfers } from "./transfers.ts";
+import { openSnapshot } from "./store-image.ts";
 import { WatchPump } from "./watch-pump.ts";
 import type {
   ClusterMember,
@@ -111,11 +99,11 @@ export interface RaftMemberParts {
   readonly onRemoved: () => void;
 }
 
-export class RaftMember implements Member, Applier {
+export class RaftMember implements Member {
   readonly id: bigint;
   readonly clusterId: bigint;
   readonly driver: Driver;
-  readonly elections: Elections;
+  readonly cluster: ClusterService;
   readonly snapshots: Snapshots;
   readonly network: PeerNetwork;
   local: LocalStore;
@@ -123,15 +111,12 @@ export class RaftMember implements Member, Applier {
   introduced: Promise<void> = Promise.resolve();
   readonly #parts: RaftMemberParts;
   readonly #watch: WatchPump;
-  readonly #leadership: Leadership;
-  readonly #transfers: Transfers;
-  readonly #changes: ClusterChanges;
+  readonly #applier: EntryApplier;
   readonly #questions: LeaderQuestions;
   readonly #releaser: LogReleaser;
   readonly leaseService: LeaseService;
   readonly #alarms: AlarmRaiser;
   readonly #autoCompactor: AutoCompactor;
-  readonly #versions: ClusterVersionMonitor;
   readonly #timers: Timer[] = [];
   readonly #memberPrefix: number;
   /** Below 2^48: milliseconds since the epoch (40 bits) and a counter, as etcd's request ids. */
@@ -142,22 +127,13 @@ export class RaftMember implements Member, Applier {
   #lateTicks = 0;
   #hasFailed = false;
   #isClosing = false;
-  #isRemoved = false;
-  readonly #operations = {
-    puts: 0,
-    deletes: 0,
-    txns: 0,
-    ranges: 0,
-    leasesGranted: 0,
-    leasesRevoked: 0,
-  };
-
+  #ranges = 0;
   constructor(parts: RaftMemberParts) {
     this.#parts = parts;
     this.id = parts.id;
     this.clusterId = parts.clusterId;
     this.local = parts.local;
-    const { clock, timers, settings, wal, storage, entropy } = parts;
+    const { clock, timers, settings, wal, storage } = parts;
     this.#nowMs = clock.monotonicMs();
     this.#tickedAtMs = this.#nowMs;
     this.#memberPrefix = Number(parts.id & 0xffffn);
@@ -168,39 +144,12 @@ export class RaftMember implements Member, Applier {
       onBroken: (error) => this.fail(error),
     });
     this.network = parts.openNetwork(new PeerSide(this, parts.serverVersion));
+    this.#applier = new EntryApplier({ ...parts, ...settings, member: this, watch: this.#watch });
     const electionTicks = Math.max(
       2,
       Math.round(settings.electionTimeoutMs / settings.heartbeatMs),
     );
     this.driver = this.#newDriver(electionTicks);
-    this.#leadership = new Leadership({
-      id: this.id,
-      electionTimeoutMs: settings.electionTimeoutMs,
-      connectedSinceMs: (id) => this.network.connectedSinceMs(id),
-      voters: () => this.#voters(),
-    });
-    this.elections = new Elections({
-      id: this.id,
-      driver: this.driver,
-      timers,
-      entropy,
-      electionTicks,
-      isAdvancing: settings.electionTickAdvance,
-      voters: () => this.#voters(),
-      isConnected: (id) => this.network.connectedSinceMs(id) !== undefined,
-    });
-    this.#transfers = new Transfers(this.driver, settings.electionTimeoutMs);
-    this.#changes = this.#newChanges();
-    this.#releaser = new LogReleaser({
-      wal,
-      storage,
-      confState: () => this.#changes.confState,
-      settings,
-      timers,
-      snapshotIndex: parts.snapshotIndex,
-      onFatal: (error) => this.fail(error),
-    });
-    this.snapshots = parts.makeSnapshots(this);
     this.#questions = new LeaderQuestions({
       id: this.id,
       timers,
@@ -209,6 +158,17 @@ export class RaftMember implements Member, Applier {
       leader: () => this.leader,
       isStopped: () => this.#isClosing || this.#hasFailed,
     });
+    this.cluster = this.#newCluster(electionTicks);
+    this.#releaser = new LogReleaser({
+      wal,
+      storage,
+      confState: () => this.cluster.changes.confState,
+      settings,
+      timers,
+      snapshotIndex: parts.snapshotIndex,
+      onFatal: (error) => this.fail(error),
+    });
+    this.snapshots = parts.makeSnapshots(this);
     this.leaseService = this.#newLeaseService();
     this.#alarms = new AlarmRaiser({
       id: this.id,
@@ -223,8 +183,6 @@ export class RaftMember implements Member, Applier {
       currentRevision: () => this.currentRevision,
       compact: (revision) => this.#compactByItself(revision),
     });
-    this.#versions = this.#newVersions();
-    this.#watchChanges();
   }
 
   #newDriver(electionTicks: number): Driver {
@@ -239,7 +197,7 @@ export class RaftMember implements Member, Applier {
       entropy,
       electionTicks,
       preVote: settings.preVote,
-      applier: this,
+      applier: this.#applier,
       isHeldBack: () => this.local.backend.overlayBytes > OVERLAY_BYTES_MAX,
       events: {
         leadershipChanged: () => this.#leadershipChanged(),
@@ -251,21 +209,16 @@ export class RaftMember implements Member, Applier {
     });
   }
 
-  #newChanges(): ClusterChanges {
-    const { settings, clock, digests } = this.#parts;
-    return new ClusterChanges({
-      id: this.id,
-      machine: () => this.local.machine,
+  #newCluster(electionTicks: number): ClusterService {
+    return new ClusterService({
+      ...this.#parts,
+      local: () => this.local,
       driver: this.driver,
       network: this.network,
-      leadership: this.#leadership,
-      clock,
-      digests,
-      isStrict: settings.strictReconfig,
-      learnersMax: settings.learnersMax,
-      confState: this.#parts.confState,
+      questions: this.#questions,
+      electionTicks,
       newRequestId: () => (BigInt(this.#memberPrefix) << 48n) | BigInt(this.#nextSequence()),
-      onEffect: (effect) => this.#membershipChanged(effect),
+      propose: (operation, waiter) => this.#propose(operation, waiter, true),
     });
   }
 
@@ -286,34 +239,16 @@ export class RaftMember implements Member, Applier {
     });
   }
 
-  #newVersions(): ClusterVersionMonitor {
-    const { serverVersion, timers, logger } = this.#parts;
-    return new ClusterVersionMonitor({
-      selfId: this.id,
-      serverVersion,
-      members: () => this.members(),
-      clusterVersion: () => this.clusterVersion,
-      downgrade: () => this.downgrade,
-      isLeader: () => this.driver.isLeader,
-      network: this.network,
-      propose: (operation, waiter) => this.#propose(operation, waiter, true),
-      timers,
-      logger,
-    });
-  }
-
   /** From here on peers and clocks are heard. */
   start(): void {
     const { timers, settings, knownPeers } = this.#parts;
-    for (const peer of [...knownPeers, ...this.members()]) {
-      if (peer.id !== this.id) this.network.add(peer.id, peer.peerUrls);
-    }
+    this.cluster.connect(knownPeers);
     this.#timers.push(
       timers.every(settings.heartbeatMs, () => this.#onHeartbeat()),
       timers.every(TICK_INTERVAL_MS, () => this.#onTick()),
     );
     this.driver.wake();
-    this.elections.standIfAlone();
+    this.cluster.elections.standIfAlone();
   }
 
   get raftTerm(): number {
@@ -340,10 +275,6 @@ export class RaftMember implements Member, Applier {
     return this.local.machine.downgrade;
   }
 
-  #voters(): readonly bigint[] {
-    return this.#changes.confState.voters;
-  }
-
   status(): MemberStatus {
     const size = this.local.backend.sizeBytes();
     return {
@@ -367,7 +298,7 @@ export class RaftMember implements Member, Applier {
   }
 
   onLeaderChange(run: (leader: bigint) => void): () => void {
-    return this.#leadership.onChange(run);
+    return this.cluster.leadership.onChange(run);
   }
 
   /* Writes */
@@ -420,28 +351,23 @@ export class RaftMember implements Member, Applier {
   readIndex(waiter: Waiter<void>): void {
     if (this.#hasFailed || this.#isClosing) return waiter.refused(errors.Stopped);
     // What one voter has applied is all that was ever acknowledged: it needs no round (KV-10).
-    if (this.#isPrimary && this.#voters().length === 1) return waiter.done();
+    if (this.#isPrimary && this.cluster.voters.length === 1) return waiter.done();
     this.driver.reads.add(waiter, this.#nowMs);
     this.driver.wake();
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
-    this.#operations.ranges += 1;
-    const { store } = this.local;
-    const { keysOnlyWithLease } = this.#parts.settings;
-    return executeRange(store, request, store.currentRevision, keysOnlyWithLease);
+    this.#ranges += 1;
+    return this.local.range(request);
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
-    this.#operations.ranges += 1;
-    const cursor = this.local.store.openRange(query);
-    if (cursor === "compacted") return errors.Compacted;
-    if (cursor === "future") return errors.FutureRev;
-    return cursor;
+    this.#ranges += 1;
+    return this.local.openRange(query);
   }
 
   readTxn(request: TxnRequest): TxnResponse | EtcdError {
-    return executeReadTxn(this.local.store, request, this.#parts.settings.keysOnlyWithLease);
+    return this.local.readTxn(request);
   }
 
   openWatchStream(sink: WatchSink): WatchStream {
@@ -482,110 +408,33 @@ export class RaftMember implements Member, Applier {
     isLearner: boolean,
     waiter: Waiter<MembershipChange>,
   ): void {
-    this.#changes.add(peerUrls, isLearner, waiter);
+    this.cluster.changes.add(peerUrls, isLearner, waiter);
   }
 
   removeMember(id: bigint, waiter: Waiter<MembershipChange>): void {
-    if (id !== this.id || !this.driver.isLeader) return this.#changes.remove(id, waiter);
-    // Who leads on to its own end leaves the others without a leader for an election timeout.
-    void this.stepAside().then(() => this.#changes.remove(id, waiter));
+    this.cluster.remove(id, waiter);
   }
 
   updateMember(id: bigint, peerUrls: readonly string[], waiter: Waiter<MembershipChange>): void {
-    this.#changes.update(id, peerUrls, waiter);
+    this.cluster.changes.update(id, peerUrls, waiter);
   }
 
   promoteMember(id: bigint, waiter: Waiter<MembershipChange>): void {
-    this.#questions.ask(
-      {
-        here: (answer) => {
-          if (!this.driver.isLeader) return false;
-          this.#changes.promote(id, answer);
-          return true;
-        },
-        there: async (leader) => {
-          const members = await this.network.promote(leader, id);
-          return { member: members.find((member) => member.id === id), members };
-        },
-      },
-      waiter,
-    );
+    this.cluster.promote(id, waiter);
   }
 
   moveLeader(target: bigint, waiter: Waiter<void>): void {
-    if (!this.driver.isLeader) return waiter.refused(errors.NotLeader);
-    if (!this.#voters().includes(target)) return waiter.refused(errors.BadLeaderTransferee);
-    if (target === this.id) return waiter.done();
-    this.#parts.logger.info("leadership transfer starting", {
-      "local-member-id": formatId(this.id),
-      "transferee-member-id": formatId(target),
-    });
-    this.#transfers.start(target, this.#parts.clock.monotonicMs(), waiter);
+    this.cluster.moveLeader(target, waiter);
   }
 
   /** Hands the leadership to the follower that has most of the log, if this member has it. */
   stepAside(): Promise<void> {
-    const target = this.#bestFollower();
-    if (target === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.moveLeader(target, { done: resolve, refused: () => resolve() });
-    });
-  }
-
-  #bestFollower(): bigint | undefined {
-    if (!this.driver.isLeader) return undefined;
-    let best: { id: bigint; match: number } | undefined;
-    for (const [id, progress] of this.driver.node.status().progress) {
-      if (id === this.id || progress.isLearner || !progress.isRecentlyActive) continue;
-      if (this.network.connectedSinceMs(id) === undefined) continue;
-      if (best === undefined || progress.match > best.match) best = { id, match: progress.match };
-    }
-    return best?.id;
+    return this.cluster.stepAside();
   }
 
   #leadershipChanged(): void {
-    const { driver } = this;
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (!driver.isLeader && this.local.lessor.isPrimary) this.local.lessor.demote();
-    const before = this.#leadership.leader;
-    this.#leadership.update(driver.leader, nowMs);
-    this.#transfers.leaderIs(driver.leader);
-    if (driver.isLeader) this.#versions.wake();
-    if (before === driver.leader) return;
-    const fields = {
-      "local-member-id": formatId(this.id),
-      "leader-member-id": formatId(driver.leader),
-      "previous-leader-member-id": formatId(before),
-      term: driver.term,
-    };
-    const { logger } = this.#parts;
-    if (driver.leader === NONE) logger.warn("lost the leader", fields);
-    else if (driver.isLeader) logger.info("became leader", fields);
-    else logger.info("elected leader", fields);
-  }
-
-  #membershipChanged(effect: MembershipEffect): void {
-    const { logger } = this.#parts;
-    const id = effect.kind === "removed" ? effect.id : effect.member.id;
-    const urls = effect.kind === "removed" ? [] : effect.member.peerUrls;
-    logger.info(`${effect.kind} member`, {
-      "cluster-id": formatId(this.clusterId),
-      "local-member-id": formatId(this.id),
-      "member-id": formatId(id),
-      "member-peer-urls": urls,
-    });
-    if (effect.kind === "added" && id !== this.id) this.network.add(id, urls);
-    else if (effect.kind === "updated" && id !== this.id) this.network.update(id, urls);
-    else if (effect.kind === "removed" && id !== this.id) this.network.remove(id);
-    else if (effect.kind === "removed") this.removed();
-    this.#versions.wake();
-  }
-
-  /** The cluster goes on without this member: what its peers say, or its own log. */
-  removed(): void {
-    if (this.#isRemoved) return;
-    this.#isRemoved = true;
-    this.#parts.onRemoved();
+    if (!this.driver.isLeader && this.local.lessor.isPrimary) this.local.lessor.demote();
+    this.cluster.leaderChanged();
   }
 
   #warnOf(evidence: Evidence): void {
@@ -599,28 +448,16 @@ export class RaftMember implements Member, Applier {
 
   /* The store as a whole */
 
-  async hash(): Promise<number> {
-    await this.local.pacer.flush();
-    return hashStore(this.local.backend, this.#parts.timers);
+  hash(): Promise<number> {
+    return this.local.hash();
   }
 
-  async hashKv(revision: number): Promise<HashOutcome | EtcdError> {
-    const outcome = await this.local.store.hashKv(revision);
-    if (outcome === "compacted") return errors.Compacted;
-    if (outcome === "future") return errors.FutureRev;
-    return outcome;
+  hashKv(revision: number): Promise<HashOutcome | EtcdError> {
+    return this.local.hashKv(revision);
   }
 
-  async defragment(): Promise<void> {
-    const { backend, pacer } = this.local;
-    const before = backend.sizeBytes();
-    await pacer.flush();
-    await backend.defragment();
-    const after = backend.sizeBytes();
-    this.#parts.logger.info("finished defragmenting", {
-      "size-before-bytes": before.total,
-      "size-after-bytes": after.total,
-    });
+  defragment(): Promise<void> {
+    return this.local.defragment();
   }
 
   async snapshot(): Promise<SnapshotStream> {
@@ -630,61 +467,8 @@ export class RaftMember implements Member, Applier {
     return openSnapshot({ backend, timers, digests, version: this.clusterVersion ?? "" });
   }
 
-  async compactionFinished(): Promise<void> {
-    await this.local.scrubber.finished();
-    await this.local.pacer.flush();
-  }
-
-  /* What is committed (Applier) */
-
-  applyRequest(entry: Entry, request: RaftRequest, isWaited: boolean): ApplyOutcome {
-    const outcome = this.local.machine.apply(entry.index, entry.term, request, isWaited);
-    if (request.operation.kind !== "put") this.#applied(request.operation, outcome);
-    return outcome;
-  }
-
-  #applied(operation: RaftOperation, outcome: ApplyOutcome): void {
-    if (outcome instanceof EtcdError) return;
-    if (operation.kind === "txn") this.#operations.txns += 1;
-    else if (operation.kind === "leaseGrant") this.#operations.leasesGranted += 1;
-    else if (operation.kind === "leaseRevoke") this.#operations.leasesRevoked += 1;
-    else if (operation.kind === "compaction") this.local.scrubber.wake();
-    else if (operation.kind === "downgradeInfoSet") this.#versions.wake();
-  }
-
-  applyConfChange(entry: Entry): void {
-    this.#changes.apply(entry);
-  }
-
-  pass(entry: Entry): void {
-    this.local.machine.advance(entry.index, entry.term);
-    if (entry.data.length > 0) return;
-    if (this.driver.isLeader && entry.term === this.driver.term) this.#becamePrimary();
-    // Another term has begun: what an earlier leader was given and is not here now is lost, or will
-    // come by a detour, of which a heartbeat is enough to tell.
-    const { timers, settings } = this.#parts;
-    const { proposals } = this.driver;
-    timers.after(settings.heartbeatMs, () =>
-      proposals.abandonBefore(entry.term, errors.TimeoutDueToLeaderFail),
-    );
-  }
-
-  /** All that earlier terms committed is applied: leases run from here (RA-07, LE-09). */
-  #becamePrimary(): void {
-    if (this.local.lessor.isPrimary) return;
-    const { clock, settings } = this.#parts;
-    this.local.lessor.promote(clock.monotonicMs(), settings.electionTimeoutMs);
-    this.#versions.wake();
-  }
-
-  appliedTo(index: number): void {
-    this.#parts.storage.setApplied(index);
-    this.driver.reads.appliedTo(index);
-    this.local.pacer.applied();
-    this.#watch.step();
-    if (this.driver.leader === NONE) {
-      this.#parts.timers.soon(() => this.elections.standIfAlone());
-    }
+  compactionFinished(): Promise<void> {
+    return this.local.compactionFinished();
   }
 
   /** Effects up to `point` are on the medium. */
@@ -702,44 +486,24 @@ export class RaftMember implements Member, Applier {
   snapshotMetadata(): Snapshot | undefined {
     const { index, term } = this.local.backend.applied;
     if (index === 0) return undefined;
-    return { data: Buffer.alloc(0), metadata: { index, term, confState: this.#changes.confState } };
+    return {
+      data: Buffer.alloc(0),
+      metadata: { index, term, confState: this.cluster.changes.confState },
+    };
   }
 
   confStateAt(index: number): ConfState {
-    return this.#changes.confStateAt(index);
+    return this.cluster.changes.confStateAt(index);
   }
 
   /** A snapshot became the state: everything that looks at it looks at the new one. */
   storeReplaced(local: LocalStore, confState: ConfState): void {
-    const before = this.#knownIds();
+    const before = this.members();
     this.local = local;
-    this.#changes.restore(confState);
-    this.#watchChanges();
-    for (const { id, peerUrls } of this.members()) {
-      if (before.delete(id)) this.network.update(id, peerUrls);
-      else if (id !== this.id) this.network.add(id, peerUrls);
-    }
-    for (const id of before) this.network.remove(id);
+    this.#applier.watchChanges();
+    this.cluster.restored(confState, before);
     this.driver.reads.appliedTo(this.driver.applied);
     this.#watch.hub.storeReplaced();
-  }
-
-  #knownIds(): Set<bigint> {
-    const ids = new Set(this.members().map(({ id }) => id));
-    ids.delete(this.id);
-    return ids;
-  }
-
-  #watchChanges(): void {
-    this.local.machine.onChanges = (changes) => this.#onChanges(changes);
-  }
-
-  #onChanges(changes: RevisionChanges): void {
-    for (const { type } of changes.changes) {
-      if (type === "put") this.#operations.puts += 1;
-      else this.#operations.deletes += 1;
-    }
-    this.#watch.hub.notify(changes);
   }
 
   /* Time */
@@ -750,25 +514,25 @@ export class RaftMember implements Member, Applier {
     if (isLate && this.driver.isLeader) this.#lateTicks += 1;
     this.#tickedAtMs = nowMs;
     this.driver.tick();
-    this.elections.tick();
+    this.cluster.elections.tick();
   }
 
   #onTick(): void {
     this.#nowMs = this.#parts.clock.monotonicMs();
     const deadlineMs = this.#nowMs - this.requestTimeoutMs;
-    const { driver } = this;
+    const { driver, cluster } = this;
+    const { leadership } = cluster;
     driver.setNow(this.#nowMs);
     driver.proposals.expire(deadlineMs, ({ atMs }) => this.#timedOut(atMs));
-    driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => this.#leadership.timeoutError(atMs));
-    this.#changes.expire(deadlineMs);
-    this.#transfers.tick(this.#nowMs);
+    driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => leadership.timeoutError(atMs));
+    cluster.tick(this.#nowMs, deadlineMs);
     this.#watch.hub.tick(this.#nowMs);
     if (driver.reads.isWaiting) driver.wake();
   }
 
   #timedOut(atMs: number): EtcdError {
     this.#proposalsFailed += 1;
-    return this.#leadership.timeoutError(atMs);
+    return this.cluster.leadership.timeoutError(atMs);
   }
 
   /** FR-08. */
@@ -805,7 +569,7 @@ export class RaftMember implements Member, Applier {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.driver.stop();
-    this.#changes.refuseAll(errors.Stopped);
+    this.cluster.stop();
     this.#parts.onFatal(error);
   }
 
@@ -818,18 +582,18 @@ export class RaftMember implements Member, Applier {
       commitSeconds: pacer.commitSeconds,
       watch: this.#watch.hub.stats,
       leases: { ...this.leaseService.stats, count: lessor.size },
-      operations: this.#operations,
+      operations: { ...this.#applier.operations, ranges: this.#ranges },
       proposalsPending: this.driver.proposals.size,
       proposalsFailed: this.#proposalsFailed,
       keys: store.keyCount,
       compactRevision: store.compactRevision,
       cluster: {
-        leaderChanges: this.#leadership.changes,
+        leaderChanges: this.cluster.leadership.changes,
         heartbeatSendFailures: this.#lateTicks,
         slowReadIndexes: this.driver.reads.slow,
         readIndexesFailed: this.driver.reads.failed,
-        learnerPromotions: this.#changes.promotions,
-        learnerPromotionFailures: this.#changes.promotionFailures,
+        learnerPromotions: this.cluster.changes.promotions,
+        learnerPromotionFailures: this.cluster.changes.promotionFailures,
         snapshotsBeingApplied: this.snapshots.isInstalling ? 1 : 0,
       },
     };
@@ -837,14 +601,14 @@ export class RaftMember implements Member, Applier {
 
   /** Hands over, answers what is under way, brings everything to the disk, closes files. */
   async close(): Promise<void> {
-    if (!this.#hasFailed && !this.#isRemoved) await this.stepAside();
+    if (!this.#hasFailed && !this.cluster.isRemoved) await this.stepAside();
     this.#isClosing = true;
     this.leaseService.close();
-    this.#versions.close();
+    this.cluster.versions.close();
     this.#autoCompactor.close();
     if (!this.#hasFailed) await this.#settled();
     for (const timer of this.#timers) timer.cancel();
-    this.#changes.refuseAll(errors.Stopped);
+    this.cluster.stop();
     this.driver.stop();
     await this.network.close();
     await this.snapshots.close();
