@@ -26,6 +26,9 @@ const KEEP_ALIVE_DELAY_MS = 10_000;
 /** Connections kept for the next request to one member. Beyond: closed after use. */
 const IDLE_CONNECTIONS_MAX = 4;
 
+/** Of a streamed body, sent before everything else of the event loop has its turn. */
+const TURN_BYTES = 256 * 1024;
+
 /** Node hands these through to `createConnection`. */
 interface ConnectArgs extends ClientRequestArgs {
   readonly address: ListenAddress;
@@ -196,13 +199,22 @@ async function pump(
   { trailers, writeTimeoutMs }: HttpClientRequest,
   isAnswered: () => boolean,
 ): Promise<void> {
+  let turnBytes = 0;
   for await (const chunk of body) {
     if (outgoing.destroyed || isAnswered()) return;
+    turnBytes += chunk.length;
     if (!outgoing.write(chunk)) await drained(outgoing, writeTimeoutMs);
+    if (turnBytes < TURN_BYTES) continue;
+    turnBytes = 0;
+    await nextTurn();
   }
   if (outgoing.destroyed) return;
   if (trailers) outgoing.addTrailers(trailers());
   outgoing.end();
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 function drained(outgoing: ClientRequest, timeoutMs: number | undefined): Promise<void> {

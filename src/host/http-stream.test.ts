@@ -279,3 +279,30 @@ test("handler: what it throws → 500 while nothing was sent, a cut connection a
   // A body that lasts until the connection ends cannot tell a cut from its end.
   assert.equal((await read(late.body)).text, "");
 });
+
+test("streamed body: however fast it is taken → the event loop has its turns meanwhile", async (t) => {
+  const { url } = await serve(t, async (request, response) => {
+    await read(request.body);
+    response.send(204, {});
+  });
+  const chunks = 400;
+  const turns = new Set<number>();
+  let turn = 0;
+  let isOver = false;
+  const count = (): void => {
+    turn += 1;
+    if (!isOver) setImmediate(count);
+  };
+  count();
+  async function* body(): AsyncGenerator<Buffer> {
+    for (let at = 0; at < chunks; at += 1) {
+      turns.add(turn);
+      yield Buffer.alloc(64 * 1024);
+    }
+    await Promise.resolve();
+  }
+  const answer = await client(t).request(get(url, { method: "POST", body: body() }));
+  isOver = true;
+  answer.body.destroy();
+  assert.ok(turns.size >= chunks / 5, `${chunks} chunks in ${turns.size} turns`);
+});
