@@ -90,6 +90,7 @@ export class Driver {
       uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
       readEpoch: epoch,
       asyncStorageWrites: true,
+      gatherCommits: true,
     });
     this.proposals = new Proposals(Number(id & 0xffffn));
     this.reads = new ReadRounds({

@@ -76,6 +76,8 @@ export class Raft {
   /** Messages that promise something: they go once all that precedes them is durable. */
   messagesAfterAppend: Message[] = [];
   readStates: ReadState[] = [];
+  /** The commit index moved, and waits for an append to go along with (`gatherCommits`). */
+  hasUnsharedCommit = false;
   evidence: Evidence[] = [];
 
   readonly #options: RaftOptions;
@@ -635,6 +637,19 @@ export class Raft {
     }
   }
 
+  /** Tells the commit index to those that no append has told it since it moved. */
+  shareCommit(): void {
+    if (!this.hasUnsharedCommit) return;
+    this.hasUnsharedCommit = false;
+    if (this.role !== "leader") return;
+    for (const id of this.tracker.ids) {
+      const progress = this.tracker.progress(id) as Progress;
+      if (id !== this.id && progress.canRaiseCommit(this.log.committed)) {
+        this.#sendAppend(id, progress);
+      }
+    }
+  }
+
   /** Sends what is next to a member, an empty append if there is nothing new. */
   #sendAppend(to: bigint, progress: Progress): void {
     this.#trySendAppend(to, progress, true);
@@ -707,9 +722,11 @@ export class Raft {
     this.#acknowledged(progress, index);
     if (this.#tryCommit()) {
       this.#releaseEarlyReads();
-      this.#broadcastAppend();
+      if (this.#options.gatherCommits === true) this.hasUnsharedCommit = true;
+      else this.#broadcastAppend();
     } else if (from !== this.id && progress.canRaiseCommit(this.log.committed)) {
-      this.#sendAppend(from, progress);
+      if (this.#options.gatherCommits === true) this.hasUnsharedCommit = true;
+      else this.#sendAppend(from, progress);
     }
     if (from === this.id) return "ok";
     // Room in the window: fill it.

@@ -219,6 +219,7 @@ export class RawNode {
     const { raft } = this;
     const { log } = raft;
     if (raft.messages.length > 0 || raft.messagesAfterAppend.length > 0) return true;
+    if (raft.hasUnsharedCommit) return true;
     if (raft.readStates.length > 0 || raft.evidence.length > 0) return true;
     if (log.unstable.hasNextEntries || log.hasNextCommitted(!this.#isAsync)) return true;
     if (log.unstable.nextSnapshot() !== undefined) return true;
@@ -244,6 +245,7 @@ export class RawNode {
   ready(): Ready {
     assert(!this.#isReadyOut, "raw node: ready before advance");
     const { raft } = this;
+    raft.shareCommit();
     const { log } = raft;
     const hardState = raft.hardState;
     const isHardStateNew = !sameHardState(hardState, this.#lastHardState);
