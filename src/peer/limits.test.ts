@@ -47,15 +47,17 @@ class Valve implements HttpStreamResponse {
 function writerOn(valve: Valve) {
   const scheduled: StreamWriter[] = [];
   const gone: string[] = [];
+  const later: (() => void)[] = [];
   const writer = new StreamWriter({
     kind: "msgapp",
     response: valve,
     sentBytes: new Counter(),
     writeTimeoutMs: 100,
     schedule: (asked) => void scheduled.push(asked),
+    soon: (run) => void later.push(run),
     onGone: (_writer, reason) => void gone.push(reason),
   });
-  return { writer, scheduled, gone };
+  return { writer, scheduled, gone, later };
 }
 
 const small = messageOf({ type: MessageType.APP, term: 1, logTerm: 1, index: 1 });
@@ -104,6 +106,26 @@ test("stream writer: its bytes wait → bounded in bytes too, and a connection t
   const before = valve.written.length;
   valve.events?.onDrain();
   assert.equal(valve.written.length, before + 1);
+});
+
+test("stream writer: a full queue and a connection that drains at once → others have their turns", () => {
+  const valve = new Valve();
+  valve.isOpen = false;
+  const { later, writer } = writerOn(valve);
+  const big = messageOf({
+    ...{ type: MessageType.APP, term: 1, logTerm: 1, index: 1 },
+    entries: [entryOf(2, 1, "x".repeat(200 * 1024))],
+  });
+  for (let at = 0; at < 51; at += 1) assert.equal(writer.send(big), true);
+  let turns = 0;
+  while (valve.written.length < 51) {
+    const before = valve.written.length;
+    while (later.length === 0 && valve.written.length < 51) valve.events?.onDrain();
+    assert.ok(valve.written.length - before <= 6, "a turn sends little more than 1 MiB");
+    turns += 1;
+    later.shift()?.();
+  }
+  assert.ok(turns >= 9, `${turns} turns`);
 });
 
 test("stream writer: nothing taken for the write timeout → ended; slow progress → kept (PE-34)", () => {

@@ -6,6 +6,8 @@ export const STREAM_QUEUE_MESSAGES_MAX = 4096;
 export const STREAM_QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** A turn's frames go out together; a batch that passes this goes at once. */
 export const FLUSH_BYTES = 64 * 1024;
+/** Sent from a queue before everything else of the event loop has its turn. */
+export const TURN_BYTES = 1024 * 1024;
 /** POSTs of messages to one member under way (PE-36). */
 export const PIPELINE_WORKERS = 4;
 /** Messages that wait for one of them. Beyond: dropped, and reported unreachable. */

@@ -122,6 +122,7 @@ export class Peer {
       sentBytes: this.measures.sentBytes,
       writeTimeoutMs: this.#context.writeTimeoutMs,
       schedule: this.#events.schedule,
+      soon: (run) => this.#context.timers.soon(run),
       onGone: (gone, reason) => this.#detach(gone, reason),
     });
     const older = kind === "msgapp" ? this.#msgapp : this.#message;

@@ -13,6 +13,7 @@ import {
   FLUSH_BYTES,
   STREAM_QUEUE_BYTES_MAX,
   STREAM_QUEUE_MESSAGES_MAX,
+  TURN_BYTES,
   WRITE_TIMEOUT_MS,
 } from "./limits.ts";
 
@@ -23,6 +24,8 @@ export interface StreamWriterOptions {
   readonly writeTimeoutMs?: number;
   /** Asks for a call of `flush` at the end of this turn. */
   readonly schedule: (writer: StreamWriter) => void;
+  /** Runs something in the next turn. */
+  readonly soon: (run: () => void) => void;
   /** Once, unless `close` was called before. */
   readonly onGone: (writer: StreamWriter, reason: string) => void;
 }
@@ -43,6 +46,8 @@ export class StreamWriter {
   #queueBytes = 0;
   #queueMessages = 0;
   #isBlocked = false;
+  /** Sent from the queue without a turn for anything else. */
+  #turnBytes = 0;
   #isClosed = false;
   /** What the connection held when it was last looked at, and since when that has not changed. */
   #stuckBytes = 0;
@@ -94,17 +99,29 @@ export class StreamWriter {
     if (!this.#options.response.write(bytes)) this.#isBlocked = true;
   }
 
+  /** A connection that drains as fast as it is filled must not have the event loop to itself. */
   #onDrain(): void {
-    this.#isBlocked = false;
     this.#stuckSinceMs = undefined;
+    if (this.#turnBytes < TURN_BYTES) return this.#writeQueued();
+    this.#options.soon(() => {
+      this.#turnBytes = 0;
+      this.#writeQueued();
+    });
+  }
+
+  #writeQueued(): void {
+    if (this.#isClosed) return;
+    this.#isBlocked = false;
     let count = 0;
     while (!this.#isBlocked && count < this.#queue.length) {
       const batch = this.#queue[count++] as Batch;
       this.#queueBytes -= batch.bytes.length;
       this.#queueMessages -= batch.messages;
+      this.#turnBytes += batch.bytes.length;
       this.#write(batch);
     }
     if (count > 0) this.#queue.splice(0, count);
+    else this.#turnBytes = 0;
   }
 
   /** Called a few times per timeout: keeps the link warm, and ends one that takes nothing. */
