@@ -24,8 +24,15 @@ export interface EntryApplierOptions {
 }
 
 export class EntryApplier implements Applier {
-  /** Since the start. Those that came with a snapshot are not among them. */
-  readonly operations = { puts: 0, deletes: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
+  /** Since the start. Those that came with a snapshot are not among them; reads are added here. */
+  readonly operations = {
+    puts: 0,
+    deletes: 0,
+    txns: 0,
+    ranges: 0,
+    leasesGranted: 0,
+    leasesRevoked: 0,
+  };
   readonly #options: EntryApplierOptions;
   readonly #member: RaftMember;
 

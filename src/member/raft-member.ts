@@ -127,7 +127,6 @@ export class RaftMember implements Member {
   #lateTicks = 0;
   #hasFailed = false;
   #isClosing = false;
-  #ranges = 0;
   constructor(parts: RaftMemberParts) {
     this.#parts = parts;
     this.id = parts.id;
@@ -357,12 +356,12 @@ export class RaftMember implements Member {
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
-    this.#ranges += 1;
+    this.#applier.operations.ranges += 1;
     return this.local.range(request);
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
-    this.#ranges += 1;
+    this.#applier.operations.ranges += 1;
     return this.local.openRange(query);
   }
 
@@ -582,7 +581,7 @@ export class RaftMember implements Member {
       commitSeconds: pacer.commitSeconds,
       watch: this.#watch.hub.stats,
       leases: { ...this.leaseService.stats, count: lessor.size },
-      operations: { ...this.#applier.operations, ranges: this.#ranges },
+      operations: this.#applier.operations,
       proposalsPending: this.driver.proposals.size,
       proposalsFailed: this.#proposalsFailed,
       keys: store.keyCount,
