@@ -142,6 +142,14 @@ test("add: a known id, a URL in use, a removed id → refused (CL-04)", () => {
   assert.equal(validateConfChange(gone, table), errors.MemberNotFound);
 });
 
+test("add: an id that means nobody, or that the consensus keeps to itself → refused (ID-04)", () => {
+  for (const id of [0n, 2n ** 64n - 1n, 2n ** 64n - 2n]) {
+    const context = Buffer.from(`{"id":${id},"peerURLs":["http://new:1"]}`);
+    const change = { id: 1n, type: ConfChangeType.ADD_NODE, nodeId: id, context };
+    assert.equal(validateConfChange(change, new Table()), errors.MemberNotFound);
+  }
+});
+
 test("add: a learner's id without the word promote → it exists (surface 16.2, CL-04)", () => {
   const context = Buffer.from('{"id":3,"peerURLs":["http://new:1"]}');
   const change = { id: 1n, type: ConfChangeType.ADD_NODE, nodeId: 3n, context };

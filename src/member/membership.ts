@@ -9,12 +9,15 @@ import { decodeMemberRecord, encodeMemberRecord, type MemberRecord } from "../ap
 import { MalformedError } from "../base/index.ts";
 import { deriveMemberId } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
+import { APPEND_THREAD, APPLY_THREAD, NONE } from "../raft/index.ts";
 import type { Digests } from "../seam/index.ts";
 import { type ConfChange, ConfChangeType, decodeConfChange } from "../wire/index.ts";
 import { parsePeerUrls } from "./peer-urls.ts";
 
 /** Learners at once, unless the proposer says otherwise in the change (CL-03). */
 const LEARNERS_MAX = 1;
+/** Nobody, and the addresses that the consensus uses within a member. */
+const RESERVED_IDS: ReadonlySet<bigint> = new Set([NONE, APPEND_THREAD, APPLY_THREAD]);
 const EMPTY = Buffer.alloc(0);
 
 /** The member table; `Machine` is one. */
@@ -112,6 +115,7 @@ export function validateConfChange(
   change: ConfChange,
   table: MembershipView,
 ): EtcdError | undefined {
+  if (RESERVED_IDS.has(change.nodeId)) return errors.MemberNotFound;
   if (table.isRemovedMember(change.nodeId)) return errors.MemberNotFound;
   const members = table.members();
   const target = members.find(({ id }) => id === change.nodeId);
