@@ -90,6 +90,9 @@ export const LINE_COLUMNS_MAX = 100;
 export const UNTESTED: Readonly<Record<string, string>> = {
   "src/server/main.ts": "the process tests under test/ start it",
   "src/server/start-member.ts": "every suite under test/e2e/ starts it",
+  "src/server/member-options.ts": "every suite under test/e2e/ opens a member with them",
+  "src/server/data-path.ts": "src/server/program.test.ts starts without a directory to write",
+  "src/dev/dev-cluster.ts": "test/e2e/dev.test.ts runs it",
   "src/server/embed.ts": "test/package.test.ts embeds a member",
   "src/server/help.ts": "test/e2e/lifecycle.test.ts asks for it",
   "src/index.ts": "test/package.test.ts imports it from the installed package",

@@ -4,7 +4,10 @@ import { KeyReader } from "./keys.ts";
 
 function pressed(keys: string): unknown[] {
   const reader = new KeyReader();
-  return [...keys].map((key) => reader.press(key)).filter((command) => command !== undefined);
+  return keys
+    .split("")
+    .map((key) => reader.press(key))
+    .filter((command) => command !== undefined);
 }
 
 test("dev keys: a letter and a number make a command; Ctrl-C, Ctrl-D and q stop", () => {

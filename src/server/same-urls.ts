@@ -1,4 +1,4 @@
-/** Whether two lists of peer URLs mean the same places: as text, or after asking the DNS (PV-04). */
+/** Whether two lists of peer URLs mean the same places, as text or after asking the DNS. */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
