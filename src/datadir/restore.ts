@@ -2,9 +2,12 @@
  * Makes the data directory of a member of a new cluster from a snapshot file (UT-03, UT-04).
  *
  * Every member of the new cluster is made from the same file, with the same list of members and the
- * same token, and so begins with the same log: one entry for each member, as founders write them
- * (RA-06), all applied. Keys, leases, users and alarms are the snapshot's; who was a member, and
- * which version the old cluster had agreed on, is not.
+ * same token, and so begins at the same point: the one that founders reach with an entry for each
+ * member (RA-06). Keys, leases, users and alarms are the snapshot's; who was a member, and which
+ * version the old cluster had agreed on, is not.
+ *
+ * The entries themselves are not in the log, which begins after a snapshot at that point: nobody
+ * must ever be brought up from them alone, without the store.
  *
  * The log is made last and at once: a data directory without one is no member.
  */
@@ -13,14 +16,7 @@ import type { Backend } from "../backend/index.ts";
 import type { Clock, Digests, Disk, Timers } from "../seam/index.ts";
 import { CHECKSUM_BYTES, SnapshotCorrupt, verifySnapshotFile } from "../snapshot/index.ts";
 import { createWal } from "../wal/index.ts";
-import {
-  ConfChangeType,
-  emptyConfState,
-  encodeConfChange,
-  type Entry,
-  EntryType,
-  marshal,
-} from "../wire/index.ts";
+import { emptyConfState } from "../wire/index.ts";
 import { DataDirectoryError, openDataDirectory, pathsOf } from "./data-directory.ts";
 import { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 import { importStore } from "./import-store.ts";
@@ -207,29 +203,12 @@ async function makeLog(
 ): Promise<void> {
   const { disk, clock } = options;
   const { members, clusterId, nodeId } = cluster;
-  const entries = members.map(foundingEntry);
-  const last = { index: entries.length, term: 1 };
-  const hardState = { term: 1, vote: (members[0] as Identified).id, commit: last.index };
-  const founding = { entries, hardState };
+  const confState = { ...emptyConfState(), voters: members.map(({ id }) => id) };
+  const snapshot = { index: members.length, term: 1, confState };
+  const hardState = { term: 1, vote: (members[0] as Identified).id, commit: snapshot.index };
+  const founding = { entries: [], hardState, snapshot };
   const wal = await createWal(disk, directory, { nodeId, clusterId }, { clock, founding });
-  try {
-    const confState = { ...emptyConfState(), voters: members.map(({ id }) => id) };
-    await wal.saveSnapshot({ ...last, confState });
-  } finally {
-    await wal.close();
-  }
-}
-
-function foundingEntry({ id, name, peerUrls }: Identified, at: number): Entry {
-  const record = { id, name, peerUrls: sorted(peerUrls), isLearner: false, clientUrls: [] };
-  const change = {
-    id: 0n,
-    type: ConfChangeType.ADD_NODE,
-    nodeId: id,
-    context: Buffer.from(encodeMemberRecord(record)),
-  };
-  const data = marshal(encodeConfChange, change);
-  return { type: EntryType.CONF_CHANGE, term: 1, index: at + 1, data };
+  await wal.close();
 }
 
 function sorted(urls: readonly string[]): string[] {

@@ -8,6 +8,7 @@ import {
   marshalSnapshot,
   RecordType,
   type WalMetadata,
+  type WalSnapshot,
 } from "./record.ts";
 import type { WalReader } from "./reader.ts";
 import { joinPath, SEGMENT_BYTES, segmentName } from "./segment.ts";
@@ -17,7 +18,12 @@ const COPY_BYTES = 1024 * 1024;
 
 export interface CreateWalOptions extends WalOptions {
   /** The first records of a new cluster (RA-06): there with the log, or not at all. */
-  readonly founding?: { readonly entries: readonly Entry[]; readonly hardState: HardState };
+  readonly founding?: {
+    readonly entries: readonly Entry[];
+    readonly hardState: HardState;
+    /** Of a store that is there already: the log goes on after it. */
+    readonly snapshot?: WalSnapshot;
+  };
 }
 
 /**
@@ -43,6 +49,9 @@ export async function createWal(
   const start = { index: 0, term: 0 };
   crc = records.addRecord(RecordType.SNAPSHOT, crc, marshalSnapshot(start));
   if (founding !== undefined) {
+    if (founding.snapshot !== undefined) {
+      crc = records.addRecord(RecordType.SNAPSHOT, crc, marshalSnapshot(founding.snapshot));
+    }
     for (const entry of founding.entries) crc = records.addEntry(crc, entry);
     crc = records.addRecord(RecordType.STATE, crc, marshalHardState(founding.hardState));
   }
@@ -57,9 +66,9 @@ export async function createWal(
     file,
     offset: records.length,
     crc,
-    lastIndex: founding?.entries.at(-1)?.index ?? 0,
+    lastIndex: founding?.entries.at(-1)?.index ?? founding?.snapshot?.index ?? 0,
     hardState: founding?.hardState ?? { term: 0, vote: 0n, commit: 0 },
-    snapshotIndex: 0,
+    snapshotIndex: founding?.snapshot?.index ?? 0,
   };
   return new Wal(disk, directory, position, options);
 }

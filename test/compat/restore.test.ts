@@ -226,6 +226,35 @@ test("restore: three members from one file → one cluster with the keys of the 
   }
 });
 
+/**
+ * The log of a restored member began with the founding entries. A member that joined was sent these,
+ * and nothing of the store: it came up empty and believed itself up to date.
+ */
+test("restore: a member that joins the restored cluster → is sent the store (UT-04, RA-05)", async () => {
+  const directory = join(root, "joined");
+  const at = await ports();
+  await restore(theirs, directory, at);
+  const first = await start("holdfast", { dataDirectory: directory, ports: at });
+  const joins = await ports();
+  const peer = `http://127.0.0.1:${joins.peer}`;
+  await ctl(first, "member", "add", "second", `--peer-urls=${peer}`);
+  const cluster = `default=http://127.0.0.1:${at.peer},second=${peer}`;
+  const flags = ["--name", "second", "--initial-cluster-state", "existing"];
+  const second = await start("holdfast", {
+    ports: joins,
+    flags: [...flags, "--initial-cluster", cluster],
+  });
+  try {
+    const { pairs } = await stateOf(second);
+    assert.deepEqual(pairs, reference.pairs);
+    const [one, two] = [await stateOf(first, reference.revision), await stateOf(second)];
+    assert.equal(one.hash, two.hash);
+  } finally {
+    await second.dispose();
+    await first.dispose();
+  }
+});
+
 test("restore: a damaged or cut file → refused, and nothing is left (UT-03, UT-04)", async () => {
   const bytes = readFileSync(theirs);
   const damaged = join(root, "damaged.db");
