@@ -14,11 +14,13 @@ const PATIENCE_MS = 30_000;
 async function withCluster(
   members: number,
   run: (cluster: Cluster) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const cluster = await Cluster.start("holdfast", {
     members,
     heartbeatMs: 50,
     electionMs: ELECTION_MS,
+    env,
   });
   try {
     await run(cluster);
@@ -200,6 +202,34 @@ test("cluster: of two changes at once one may wait in vain, and goes alone later
       assert.ok((await change(at)).ok);
     }
     const { members } = await leader.client.must(METHODS.memberList, { linearizable: true });
-    assert.deepEqual(members.map(({ peerUrls }) => peerUrls.length).sort(), [1, 2, 2]);
+    assert.deepEqual(
+      members.map(({ peerUrls }) => peerUrls.length).sort((a, b) => a - b),
+      [1, 2, 2],
+    );
   });
+});
+
+test("cluster: members go down a version one by one, then the downgrade is over (MA-09, PV-01)", async () => {
+  const env: Record<string, string> = {};
+  const run = async (cluster: Cluster) => {
+    const ask = async (action: number, version: string) => {
+      const { client } = await cluster.leader();
+      const answer = await client.call(METHODS.downgrade, { action, version });
+      return answer.ok ? `ok ${answer.value.version}` : answer.refusal.message;
+    };
+    await poll("the cluster version is decided", async () => (await ask(0, "3.6")) === "ok 3.7");
+    assert.match(await ask(1, "3.6"), /^ok 3\.[67]$/);
+    const underWay = "etcdserver: cluster has a downgrade job in progress";
+    await poll("it is lowered", async () => (await ask(0, "3.5")) === underWay);
+    env["ETCD_COMPAT"] = "3.6";
+    for (const member of cluster.members) {
+      await member.stop();
+      await member.start(PATIENCE_MS);
+      assert.equal((await member.status())?.version, "3.6.11");
+    }
+    await poll("it is over", async () => (await ask(0, "3.5")) === "ok 3.6", PATIENCE_MS);
+    const { client } = await cluster.leader();
+    await client.must(METHODS.put, { key: Buffer.from("a") });
+  };
+  await withCluster(3, run, env);
 });
