@@ -35,6 +35,22 @@ export class LoopbackNetwork implements Network {
   dispose(): void {}
 }
 
+/** The places of an earlier cluster, which has ended, in their order, then new ones. */
+export class SamePlaces implements Network {
+  readonly #places: Place[];
+  readonly #rest = new LoopbackNetwork();
+
+  constructor(places: readonly Place[]) {
+    this.#places = [...places];
+  }
+
+  async place(): Promise<Place> {
+    return this.#places.shift() ?? (await this.#rest.place());
+  }
+
+  dispose(): void {}
+}
+
 const CLIENT_PORT = 22_379;
 const PEER_PORT = 22_380;
 const PEER_NET = 250;
