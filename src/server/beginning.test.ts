@@ -153,6 +153,7 @@ test("beginning: a list that is not the cluster's is refused in etcd's words (PV
     begin(ALL, {}),
     /^ConfigError: cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs \(.*ECONNREFUSED/,
   );
+  await assert.rejects(begin(`c=${C}`, remotes), /\(--initial-cluster names no other member\)$/);
   await assert.rejects(begin(`a=${A}`, remotes), /couldn't find local name "c"/);
 });
 

@@ -75,12 +75,15 @@ function otherUrls(config: BeginningParts["config"]): string[] {
 async function join(parts: BeginningParts): Promise<Beginning> {
   const { config, http, logger } = parts;
   const urls = otherUrls(config);
+  const what =
+    "cannot fetch cluster info from peer urls: could not retrieve cluster information from the " +
+    "given URLs";
+  if (urls.length === 0) {
+    throw new ConfigError(`${what} (--initial-cluster names no other member)`);
+  }
   const cluster = await fetchCluster({ http, timeoutMs: MEMBERS_MS_MAX }, urls).catch(
     (error: unknown) => {
-      throw new ConfigError(
-        "cannot fetch cluster info from peer urls: could not retrieve cluster information from the " +
-          `given URLs (${(error as Error).message || `--initial-cluster names no other member`})`,
-      );
+      throw new ConfigError(`${what} (${(error as Error).message})`);
     },
   );
   const { clusterId, members } = cluster;

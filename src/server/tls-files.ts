@@ -30,7 +30,7 @@ export async function loadTls(
   if (!isAuto) return undefined;
   const urls = side === "client" ? config.listenClientUrls : config.listenPeerUrls;
   const made = await keepSelfSigned(`${config.dataDirectory}/fixtures/${side}`, {
-    hosts: [...new Set(urls.map((url) => new URL(url).hostname))],
+    hosts: [...new Set(urls.map((url) => new URL(url).hostname || "localhost"))],
     validYears: config.selfSignedValidityYears,
     now: new Date(systemClock.wallMs()),
   });
