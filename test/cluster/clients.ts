@@ -98,10 +98,14 @@ export class Workload {
     this.cluster.note(`${node.host} ${what}: ${reason}`);
   }
 
-  /** What every member must hold once the cluster is whole; throws what is wrong. */
-  check(nodes: readonly ClusterNode[] = this.cluster.live): void {
+  /**
+   * What every member must hold once the cluster is whole; throws what is wrong. History up to
+   * `compacted` may be gone.
+   */
+  check(nodes: readonly ClusterNode[] = this.cluster.live, compacted = 0): void {
+    const kept = this.acknowledged.filter(({ revision }) => revision > compacted);
     for (const node of nodes) {
-      for (const write of this.acknowledged) checkAcknowledged(node, write);
+      for (const write of kept) checkAcknowledged(node, write);
     }
     const faults = this.history.faults();
     if (faults.length === 0) return;

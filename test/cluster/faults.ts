@@ -1,10 +1,16 @@
 /** Faults at random moments, from a seed, each ending after a while. */
 import type { Prng } from "../../src/base/index.ts";
 import type { Cluster } from "./harness.ts";
-import type { ClusterNode } from "./node.ts";
+import type { MembershipChange, Waiter } from "../../src/member/index.ts";
+import type { ClusterMember, ClusterNode } from "./node.ts";
+
+/** Longest time between two faults of a burst, and that a host is down that only blinks. */
+const BURST_MAX_MS = 100;
+const BLINK_MAX_MS = 30;
 
 export const FAULT_KINDS = [
   "crash",
+  "blink",
   "kill",
   "crashAll",
   "pause",
@@ -15,6 +21,9 @@ export const FAULT_KINDS = [
   "loss",
   "breakSnapshot",
   "moveLeader",
+  "compact",
+  "defragment",
+  "changeMembers",
   "clockJump",
 ] as const;
 
@@ -32,6 +41,10 @@ export class Faults {
   readonly counts = new Map<FaultKind, number>();
   readonly #cluster: Cluster;
   readonly #options: FaultOptions;
+  /** The highest revision that may be compacted. */
+  compacted = 0;
+  #isChanging = false;
+  #guests = 0;
 
   constructor(cluster: Cluster, options: FaultOptions) {
     this.#cluster = cluster;
@@ -44,7 +57,8 @@ export class Faults {
     const endMs = cluster.nowMs + ms;
     while (cluster.nowMs < endMs) {
       const { prng, kinds, restMaxMs, lengthMaxMs } = this.#options;
-      await cluster.run(prng.below(restMaxMs));
+      // Many bugs need two faults at nearly the same time.
+      await cluster.run(prng.below(prng.chance(0.4) ? BURST_MAX_MS : restMaxMs));
       const kind = prng.pick(kinds);
       const lengthMs = prng.below(lengthMaxMs);
       this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
@@ -61,6 +75,8 @@ export class Faults {
     switch (kind) {
       case "crash":
         return this.#down([node], lengthMs, (one) => one.crash());
+      case "blink":
+        return this.#down([node], prng.below(BLINK_MAX_MS), (one) => one.crash());
       case "kill":
         return this.#down([node], lengthMs, (one) => one.kill());
       case "crashAll":
@@ -69,6 +85,12 @@ export class Faults {
         return this.#pause(node, lengthMs);
       case "moveLeader":
         return this.#moveLeader(node);
+      case "compact":
+        return this.#compact(node);
+      case "defragment":
+        return void node.member?.defragment().catch(() => undefined);
+      case "changeMembers":
+        return void this.#changeMembers(lengthMs);
       case "clockJump":
         node.wallOffsetMs = prng.below(600_000) - 300_000;
         node.process.wallOffsetMs = node.wallOffsetMs;
@@ -115,6 +137,70 @@ export class Faults {
     if (leader === undefined || node.member === undefined) return;
     const ignore = (): void => undefined;
     leader.running.moveLeader(node.id, { done: ignore, refused: ignore });
+  }
+
+  /** What the checks at the end of a run still look at stays: the newest half. */
+  #compact(node: ClusterNode): void {
+    if (node.member === undefined) return;
+    const revision = Math.floor(node.member.currentRevision / 2);
+    const compaction = { revision, physical: false };
+    this.compacted = Math.max(this.compacted, revision);
+    this.#cluster.propose(node, { kind: "compaction", compaction }).catch(() => undefined);
+  }
+
+  /** A member more, as a learner or at once; or one of those that came so is taken away again. */
+  async #changeMembers(lengthMs: number): Promise<void> {
+    if (this.#isChanging) return;
+    this.#isChanging = true;
+    const cluster = this.#cluster;
+    const { prng } = this.#options;
+    try {
+      const guest = cluster.nodes.find(({ host }) => host.startsWith("guest"));
+      if (guest === undefined) await this.#addGuest(prng.chance(0.6));
+      else if (prng.chance(0.5)) await this.#promote(guest);
+      else await this.#remove(guest);
+      await new Promise<void>((resolve) => void cluster.time.after(lengthMs, resolve));
+    } finally {
+      this.#isChanging = false;
+    }
+  }
+
+  #ask(question: (member: ClusterMember, waiter: Waiter<MembershipChange>) => void) {
+    const node = this.#options.prng.pick(this.#cluster.live);
+    if (node === undefined) return Promise.resolve(undefined);
+    return this.#cluster.ask<MembershipChange>(node, question).catch((error: unknown) => {
+      this.#cluster.note(`${node.host} does not change the members: ${String(error)}`);
+      return undefined;
+    });
+  }
+
+  async #addGuest(isLearner: boolean): Promise<void> {
+    this.#guests += 1;
+    const cluster = this.#cluster;
+    const name = `guest${this.#guests}`;
+    const urls = [`http://${name}:2380`];
+    const change = await this.#ask((member, waiter) => member.addMember(urls, isLearner, waiter));
+    const row = change?.members.find(({ peerUrls }) => peerUrls[0] === urls[0]);
+    const { clusterId } = cluster.live[0]?.running ?? {};
+    if (change === undefined || row === undefined || clusterId === undefined) return;
+    const node = cluster.addHost(name);
+    const { members } = change;
+    node.beginning = () => Promise.resolve({ kind: "join", clusterId, id: row.id, members });
+    this.restart([node]);
+  }
+
+  async #promote(guest: ClusterNode): Promise<void> {
+    const id = guest.member?.id;
+    if (id !== undefined) await this.#ask((member, waiter) => member.promoteMember(id, waiter));
+  }
+
+  async #remove(guest: ClusterNode): Promise<void> {
+    const [url] = guest.peerUrls;
+    const rows = this.#cluster.live[0]?.running.members() ?? [];
+    const id = rows.find(({ peerUrls }) => peerUrls[0] === url)?.id;
+    if (id === undefined) return;
+    const change = await this.#ask((member, waiter) => member.removeMember(id, waiter));
+    if (change !== undefined) this.#cluster.forget(guest);
   }
 
   #disturb(kind: FaultKind, node: ClusterNode): void {

@@ -134,6 +134,12 @@ export class Cluster {
     return node;
   }
 
+  /** It was removed from the cluster: its host is no longer looked after. */
+  forget(node: ClusterNode): void {
+    if (node.isRunning) node.crash();
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
   node(host: string | number): ClusterNode {
     const name = typeof host === "number" ? `m${host}` : host;
     const found = this.nodes.find((node) => node.host === name);

@@ -52,7 +52,7 @@ async function runSeed(seed: number): Promise<Outcome> {
   await cluster.heal();
   for (const follower of followers) follower.mend();
   await cluster.run(2_000);
-  workload.check();
+  workload.check(cluster.live, faults.compacted);
   for (const follower of followers) follower.check(workload.acknowledged);
   await cluster.sameHash();
   const digest = cluster.trace.digest();
