@@ -40,7 +40,8 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
   const alone = new PeerAgent(options, false);
   return {
     request: async (request) => {
-      const agent = request.isAlone ? alone : kept;
+      // A streamed body may be answered before its end: nothing can follow it then.
+      const agent = request.isAlone === true || !isWhole(request.body) ? alone : kept;
       try {
         return await exchange(agent, request);
       } catch (error) {

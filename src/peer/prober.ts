@@ -55,6 +55,8 @@ export class Prober {
       signal: this.#stop.signal,
     });
     const text = (await readAll(answer.body, QUESTION_BYTES_MAX, readTimeoutMs)).toString("utf8");
+    if (answer.status !== 200)
+      throw new Error(`status ${answer.status}: ${text.trim().slice(0, 200)}`);
     const roundTripMs = clock.monotonicMs() - startMs;
     const { OK: isWell, Now: now } = JSON.parse(text) as Record<string, unknown>;
     const theirMs = typeof now === "string" ? Date.parse(now) : Number.NaN;

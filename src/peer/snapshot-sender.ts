@@ -5,8 +5,9 @@
  * To a peer of our own kind it goes on where an attempt broke off, and ends with the SHA-256 of the
  * whole file as a trailer; a peer that does not know either does not see them.
  */
+import type { Counter } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
-import type { HttpHeaders, SnapshotImage, Timer } from "../seam/index.ts";
+import type { HttpClientResponse, HttpHeaders, SnapshotImage, Timer } from "../seam/index.ts";
 import { encodeRaftMessage, marshal, type Message } from "../wire/index.ts";
 import { readAll } from "./body.ts";
 import { type Context, reasonOf, requestHeaders } from "./context.ts";
@@ -173,24 +174,37 @@ export class SnapshotSender {
       trailer: HEADER.snapshotSha256,
       ...(offset > 0 ? { [HEADER.snapshotOffset]: String(offset) } : {}),
     };
-    const answer = await http.request({
-      method: "POST",
-      url,
-      target: "/raft/snapshot",
-      headers,
-      body: counted(bodyOf(message, hashed, offset), (bytes) => measures.sentBytes.add(bytes)),
-      trailers: () => ({ [HEADER.snapshotSha256]: hashed.sha256().toString("hex") }),
-      connectTimeoutMs: dialTimeoutMs,
-      answerTimeoutMs: SNAPSHOT_KEEP_MS,
-      writeTimeoutMs: SNAPSHOT_SILENCE_MS,
-      isAlone: true,
-      signal: this.#stop.signal,
-    });
+    const reading = new Reading(bodyOf(message, hashed, offset), measures.sentBytes);
+    let answer: HttpClientResponse;
+    try {
+      answer = await http.request({
+        method: "POST",
+        url,
+        target: "/raft/snapshot",
+        headers,
+        body: reading.chunks(),
+        trailers: () => ({ [HEADER.snapshotSha256]: hashed.sha256().toString("hex") }),
+        connectTimeoutMs: dialTimeoutMs,
+        answerTimeoutMs: SNAPSHOT_KEEP_MS,
+        writeTimeoutMs: SNAPSHOT_SILENCE_MS,
+        signal: this.#stop.signal,
+      });
+    } finally {
+      await this.#within(SNAPSHOT_SILENCE_MS, reading.over());
+    }
     const text = (await readAll(answer.body, QUESTION_BYTES_MAX, readTimeoutMs)).toString("utf8");
     if (answer.status === 204 || answer.status === 200) return;
     if (isRemoval(answer.status, text)) onRemoved();
     const reason = `status ${answer.status}: ${text.trim().slice(0, 200)}`;
     throw answer.status < 500 ? new Unwanted(reason) : new Error(reason);
+  }
+
+  /** A reading that never ends is its image's fault, and must not keep the outcome back. */
+  async #within(limitMs: number, settled: Promise<void>): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const limit = this.#context.timers.after(limitMs, resolve);
+    await Promise.race([settled, late]);
+    limit.cancel();
   }
 
   /** Bytes that the peer has kept of an attempt that broke off. */
@@ -226,12 +240,31 @@ async function* bodyOf(
   yield* hashed.from(offset);
 }
 
-async function* counted(
-  chunks: AsyncIterable<Buffer>,
-  count: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    count(chunk.length);
-    yield chunk;
+/** One reading of the image: the next one, or its end, waits for this one's. */
+class Reading {
+  readonly #source: AsyncIterable<Buffer>;
+  readonly #count: Counter;
+  readonly #over = Promise.withResolvers<void>();
+  #hasBegun = false;
+
+  constructor(source: AsyncIterable<Buffer>, count: Counter) {
+    this.#source = source;
+    this.#count = count;
+  }
+
+  async *chunks(): AsyncGenerator<Buffer> {
+    this.#hasBegun = true;
+    try {
+      for await (const chunk of this.#source) {
+        this.#count.add(chunk.length);
+        yield chunk;
+      }
+    } finally {
+      this.#over.resolve();
+    }
+  }
+
+  async over(): Promise<void> {
+    if (this.#hasBegun) await this.#over.promise;
   }
 }

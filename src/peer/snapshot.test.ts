@@ -23,6 +23,9 @@ class TestImage implements SnapshotImage {
   /** Where each reading began. */
   readonly reads: number[] = [];
   closed = 0;
+  /** Readings under way; and the most there ever were. */
+  open = 0;
+  openMax = 0;
 
   constructor(sizeBytes: number) {
     this.sizeBytes = sizeBytes;
@@ -35,17 +38,23 @@ class TestImage implements SnapshotImage {
 
   async *read(offset: number): AsyncGenerator<Buffer> {
     this.reads.push(offset);
-    for (let at = offset; at < this.sizeBytes; at += CHUNK_BYTES) {
-      const chunk = Buffer.from(
-        this.bytes.subarray(at, Math.min(at + CHUNK_BYTES, this.sizeBytes)),
-      );
-      this.readBytes += chunk.length;
-      yield chunk;
-      await Promise.resolve();
+    this.open += 1;
+    this.openMax = Math.max(this.openMax, this.open);
+    try {
+      for (let at = offset; at < this.sizeBytes; at += CHUNK_BYTES) {
+        const end = Math.min(at + CHUNK_BYTES, this.sizeBytes);
+        // As from a thread: a chunk takes its turn to come.
+        await new Promise((resolve) => setImmediate(resolve));
+        this.readBytes += end - at;
+        yield Buffer.from(this.bytes.subarray(at, end));
+      }
+    } finally {
+      this.open -= 1;
     }
   }
 
   close(): void {
+    assert.equal(this.open, 0, "closed while it is read");
     this.closed += 1;
   }
 
@@ -117,6 +126,7 @@ test("snapshot: the connection breaks twice → it goes on where the receiver st
   assert.ok(kept.equals(image.bytes));
   assert.equal(arrival.sha256()?.toString("hex"), image.sha256());
   assert.deepEqual(await a.handler.sent.next(), { id: b.id, isFailure: false });
+  assert.equal(image.openMax, 1);
   // What was hashed is not read again.
   assert.ok(image.readBytes < image.sizeBytes * 2.5, `${image.readBytes} bytes read`);
 });
@@ -160,8 +170,9 @@ test("snapshot: a receiver that reads slowly → the image is read no faster (bo
 test("snapshot: refused by the receiver, or a second one at the same time → told as failed, images closed", async (t) => {
   const [a, b] = await startConnectedPair(t);
   b.handler.removed.add(0xcn);
-  const wrong = new TestImage(1000);
+  const wrong = new TestImage(20_000_000);
   a.peers.network.sendSnapshot({ ...snapshotMessage(a, b), from: 0xcn }, wrong);
+  // The refusal comes while the file is still being sent.
   const second = new TestImage(1000);
   a.peers.network.sendSnapshot(snapshotMessage(a, b), second);
   assert.deepEqual(await a.handler.sent.next(), { id: b.id, isFailure: true });

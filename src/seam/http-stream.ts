@@ -83,7 +83,10 @@ export interface HttpClientRequest {
   readonly answerTimeoutMs: number;
   /** A streamed body that makes no progress for this long ends the request. */
   readonly writeTimeoutMs?: number;
-  /** A connection of its own, closed afterwards, instead of one that is kept for the next. */
+  /**
+   * A connection of its own, closed afterwards, instead of one that is kept for the next. Streamed
+   * bodies have one anyway.
+   */
   readonly isAlone?: boolean;
   readonly signal?: AbortSignal;
 }
