@@ -4,7 +4,7 @@
  */
 import type { ApplyOutcome } from "../apply/index.ts";
 import { MalformedError } from "../base/index.ts";
-import { EtcdError } from "../errors/index.ts";
+import { EtcdError, errors } from "../errors/index.ts";
 import type { Timers } from "../seam/index.ts";
 import { decodeRaftRequest, type Entry, EntryType, type RaftRequest } from "../wire/index.ts";
 import { APPLY_SLICE_ENTRIES } from "./limits.ts";
@@ -119,7 +119,14 @@ export class ApplyQueue {
     const request = proposal === undefined ? tryDecode(entry.data) : proposal.request;
     if (request === undefined) return applier.pass(entry);
     const waiter = proposal?.waiter;
-    const outcome = applier.applyRequest(entry, request, waiter !== undefined);
+    let outcome: ApplyOutcome;
+    try {
+      outcome = applier.applyRequest(entry, request, waiter !== undefined);
+    } catch (error) {
+      // It was claimed, so that nobody else knows of it any more.
+      waiter?.refused(errors.Stopped);
+      throw error;
+    }
     if (waiter === undefined) return;
     if (outcome instanceof EtcdError) waiter.refused(outcome);
     else waiter.done(outcome);

@@ -9,6 +9,7 @@ import type { Clock, Digests, PeerNetwork } from "../seam/index.ts";
 import { type ConfChange, type ConfState, type Entry, EntryType } from "../wire/index.ts";
 import type { Driver } from "./driver.ts";
 import type { Leadership } from "./leadership.ts";
+import { CHANGES_WAITING_MAX } from "./limits.ts";
 import {
   applyConfChangeEntry,
   type MembershipEffect,
@@ -55,6 +56,8 @@ export class ClusterChanges {
   readonly #options: ClusterChangesOptions;
   /** Oldest first, by the request's id. */
   readonly #pending = new Map<bigint, Pending>();
+  /** What everybody is told since the end. */
+  #end: EtcdError | undefined;
   /** The configurations from each index on, the newest at the end. */
   #confStates: { readonly index: number; readonly confState: ConfState }[];
   promotions = 0;
@@ -139,7 +142,9 @@ export class ClusterChanges {
     check: (view: ReconfigView) => EtcdError | undefined,
     waiter: Waiter<MembershipChange>,
   ): void {
+    if (this.#end !== undefined) return waiter.refused(this.#end);
     if (change instanceof EtcdError) return waiter.refused(change);
+    if (this.#pending.size >= CHANGES_WAITING_MAX) return waiter.refused(errors.TooManyRequests);
     const { id, clock, network, driver, isStrict } = this.#options;
     const nowMs = clock.monotonicMs();
     const view = {
@@ -191,7 +196,9 @@ export class ClusterChanges {
     }
   }
 
-  refuseAll(error: EtcdError): void {
+  /** Refuses what waits, and all that comes. */
+  stop(error: EtcdError): void {
+    this.#end = error;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const { waiter } of pending) waiter.refused(error);

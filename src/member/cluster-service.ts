@@ -64,6 +64,7 @@ export class ClusterService {
   readonly #options: ClusterServiceOptions;
   readonly #transfers: Transfers;
   #isRemoved = false;
+  #isStopped = false;
 
   constructor(options: ClusterServiceOptions) {
     this.#options = options;
@@ -146,6 +147,7 @@ export class ClusterService {
 
   moveLeader(target: bigint, waiter: Waiter<void>): void {
     const { id, driver, logger, clock } = this.#options;
+    if (this.#isStopped) return waiter.refused(errors.Stopped);
     if (!driver.isLeader) return waiter.refused(errors.NotLeader);
     if (!this.voters.includes(target)) return waiter.refused(errors.BadLeaderTransferee);
     if (target === id) return waiter.done();
@@ -233,6 +235,7 @@ export class ClusterService {
     }
     gone.delete(self);
     for (const id of gone) network.remove(id);
+    if (local().machine.isRemovedMember(self)) this.removed();
   }
 
   /* Time, and the end */
@@ -246,6 +249,8 @@ export class ClusterService {
   /** Nothing will happen any more: everyone who waits is told so. */
   stop(): void {
     this.versions.close();
-    this.changes.refuseAll(errors.Stopped);
+    this.#isStopped = true;
+    this.changes.stop(errors.Stopped);
+    this.#transfers.refuseAll(errors.Stopped);
   }
 }

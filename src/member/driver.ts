@@ -55,6 +55,8 @@ export interface DriverOptions {
   readonly network: PeerNetwork;
   readonly timers: Timers;
   readonly entropy: Entropy;
+  /** Monotonic; see `setNow`. */
+  readonly nowMs: number;
   readonly electionTicks: number;
   readonly preVote: boolean;
   readonly applier: Applier;
@@ -77,6 +79,7 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#options = options;
     const { id, storage, entropy, timers, applier } = options;
+    this.#nowMs = options.nowMs;
     const epoch = entropy.bytes(8).readBigUInt64BE(0);
     this.node = new RawNode({
       ...ETCD_RAFT_OPTIONS,
@@ -163,6 +166,7 @@ export class Driver {
 
   /** Proposed as soon as there is a leader; it is the caller's to stop waiting. */
   proposeConfChange(change: ConfChange): void {
+    if (this.#isStopped) return;
     this.#confChanges.push(change);
     this.wake();
   }
@@ -173,17 +177,20 @@ export class Driver {
   }
 
   campaign(): void {
+    if (this.#isStopped) return;
     this.node.campaign();
     this.wake();
   }
 
   /** Its host says that the leader's process is gone: no need to wait for the timeout. */
   forgetLeader(): void {
+    if (this.#isStopped) return;
     this.node.forgetLeader();
     this.wake();
   }
 
   transferLeader(to: bigint): void {
+    if (this.#isStopped) return;
     this.node.transferLeader(to);
     this.wake();
   }
@@ -205,7 +212,7 @@ export class Driver {
   #takeForwarded(message: Message): boolean {
     if (message.entries.some((entry) => entry.type !== EntryType.NORMAL)) return false;
     for (const entry of message.entries) {
-      if (!this.proposals.addForwarded(entry.data)) break;
+      if (!this.proposals.addForwarded(entry.data, this.#nowMs)) break;
     }
     this.wake();
     return true;
@@ -245,9 +252,11 @@ export class Driver {
     if (this.#isStopped) return;
     try {
       this.#feed();
+      this.#shareCommit();
       while (this.node.hasReady()) {
         this.#process(this.node.ready());
         this.#feed();
+        this.#shareCommit();
       }
     } catch (error) {
       this.#broken(error);
@@ -268,6 +277,26 @@ export class Driver {
     this.#propose();
   }
 
+  /**
+   * Followers learn of a new commit index with the next entries, or a moment later; at once when
+   * clients of theirs wait for it. On its own it costs each of them a message and an answer.
+   */
+  #shareCommit(): void {
+    if (!this.node.hasUnsharedCommit) return;
+    if (this.committed >= this.#awaitedIndex) {
+      if (this.#isSharePlanned) return;
+      this.#isSharePlanned = true;
+      this.#options.timers.after(SHARE_COMMIT_MS, () => {
+        this.#isSharePlanned = false;
+        if (this.#isStopped) return;
+        this.node.shareCommit();
+        this.wake();
+      });
+      return;
+    }
+    this.node.shareCommit();
+  }
+
   #propose(): void {
     const batch = this.proposals.take(this.isLeader, errors.NotPrimaryLessor);
     if (batch === undefined) return;
@@ -278,7 +307,7 @@ export class Driver {
   }
 
   /** Monotonic, set by `setNow`: a coarse time will do for retries. */
-  #nowMs = 0;
+  #nowMs: number;
 
   setNow(nowMs: number): void {
     this.#nowMs = nowMs;
@@ -309,6 +338,7 @@ export class Driver {
   }
 
   #deliver(responses: readonly Message[]): void {
+    if (this.#isStopped) return;
     for (const response of responses) {
       if (response.to === this.#options.id) this.node.deliver(response);
       else this.#options.network.send(response);
@@ -318,12 +348,14 @@ export class Driver {
 
   #broken(error: unknown): void {
     if (this.#isStopped) return;
-    this.stop();
+    // The member first: whoever is refused by the stop may ask for something at once.
     this.#options.events.broken(error instanceof Error ? error : new Error(String(error)));
+    this.stop();
   }
 
   /** Refuses what waits; nothing is proposed, sent or applied any more. */
   stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
     this.#applyQueue.stop();
     this.proposals.refuseAll(errors.Stopped);
@@ -331,7 +363,7 @@ export class Driver {
     this.#checkIdle();
   }
 
-  /** Settles when no proposal is open, all that is committed is applied, and no write goes on. */
+  /** Settles when nobody waits, all that is committed is applied, and no write goes on. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idleWaiters.push(resolve);
@@ -343,7 +375,10 @@ export class Driver {
   #checkIdle(): void {
     if (this.#idleWaiters.length === 0) return;
     const isIdle =
-      this.proposals.size === 0 && this.#storageQueue.isIdle && this.#applyQueue.isEmpty;
+      this.proposals.size === 0 &&
+      this.reads.size === 0 &&
+      this.#storageQueue.isIdle &&
+      this.#applyQueue.isEmpty;
     if (!isIdle && !this.#isStopped) return;
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];

@@ -5,7 +5,7 @@
 import { EtcdError, errors } from "../errors/index.ts";
 import { NONE } from "../raft/index.ts";
 import type { Timers } from "../seam/index.ts";
-import { QUESTION_RETRY_MS } from "./limits.ts";
+import { QUESTION_RETRY_MS, QUESTIONS_MAX } from "./limits.ts";
 import type { Waiter } from "./types.ts";
 
 export interface LeaderQuestionsOptions {
@@ -26,36 +26,49 @@ export interface LeaderQuestion<T> {
 
 export class LeaderQuestions {
   readonly #options: LeaderQuestionsOptions;
+  #open = 0;
 
   constructor(options: LeaderQuestionsOptions) {
     this.#options = options;
   }
 
+  /** A refusal that says no more than that another one leads is not an answer. */
   ask<T>(question: LeaderQuestion<T>, waiter: Waiter<T>): void {
-    this.#attempt(question, waiter, this.#options.nowMs() + this.#options.timeoutMs);
-  }
-
-  #attempt<T>(question: LeaderQuestion<T>, waiter: Waiter<T>, deadlineMs: number): void {
-    if (this.#options.isStopped()) return waiter.refused(errors.Stopped);
-    if (question.here(waiter)) return;
-    const leader = this.#options.leader();
-    if (leader === NONE || leader === this.#options.id) {
-      return this.#later(question, waiter, deadlineMs);
-    }
-    question.there(leader).then(
-      (answer) => waiter.done(answer),
-      (error: unknown) => {
-        const isFinal = error instanceof EtcdError && !isAboutLeadership(error);
-        if (isFinal) waiter.refused(error);
-        else this.#later(question, waiter, deadlineMs);
+    if (this.#open >= QUESTIONS_MAX) return waiter.refused(errors.TooManyRequests);
+    this.#open += 1;
+    const deadlineMs = this.#options.nowMs() + this.#options.timeoutMs;
+    const answer: Waiter<T> = {
+      done: (result) => {
+        this.#open -= 1;
+        waiter.done(result);
       },
-    );
+      refused: (error) => {
+        const final = isAboutLeadership(error) ? this.#end(deadlineMs) : error;
+        if (final === undefined) {
+          this.#options.timers.after(QUESTION_RETRY_MS, () => this.#attempt(question, answer));
+          return;
+        }
+        this.#open -= 1;
+        waiter.refused(final);
+      },
+    };
+    this.#attempt(question, answer);
   }
 
-  #later<T>(question: LeaderQuestion<T>, waiter: Waiter<T>, deadlineMs: number): void {
-    const { timers, nowMs } = this.#options;
-    if (nowMs() + QUESTION_RETRY_MS > deadlineMs) return waiter.refused(errors.Timeout);
-    timers.after(QUESTION_RETRY_MS, () => this.#attempt(question, waiter, deadlineMs));
+  #attempt<T>(question: LeaderQuestion<T>, answer: Waiter<T>): void {
+    if (this.#options.isStopped()) return answer.refused(errors.Stopped);
+    if (question.here(answer)) return;
+    const leader = this.#options.leader();
+    if (leader === NONE || leader === this.#options.id) return answer.refused(errors.NoLeader);
+    question.there(leader).then(answer.done, (error: unknown) => {
+      answer.refused(error instanceof EtcdError ? error : errors.NoLeader);
+    });
+  }
+
+  /** Why it is not asked again. */
+  #end(deadlineMs: number): EtcdError | undefined {
+    if (this.#options.isStopped()) return errors.Stopped;
+    return this.#options.nowMs() + QUESTION_RETRY_MS > deadlineMs ? errors.Timeout : undefined;
   }
 }
 

@@ -34,6 +34,11 @@ export const READS_WAITING_MAX = 50_000;
 export const APPLYING_BYTES_MAX = 8 * 1024 * 1024;
 /** Bytes of a leader's log that are not committed yet. Beyond: proposals wait. */
 export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
+/** Changes of the membership, and transfers of the leadership, under way. Beyond: refused. */
+export const CHANGES_WAITING_MAX = 1_000;
+export const TRANSFERS_WAITING_MAX = 1_000;
+/** Questions to the leader that are not answered. Beyond: `too many requests`. */
+export const QUESTIONS_MAX = 50_000;
 /** A question that no leader answered is asked again after this long (LE-04). */
 export const QUESTION_RETRY_MS = 50;
 /** What was proposed before a stop gets this long to be answered. */

@@ -9,7 +9,7 @@ import type {
   Receipt,
   SnapshotArrival,
 } from "../seam/index.ts";
-import type { Message } from "../wire/index.ts";
+import { type Message, MessageType } from "../wire/index.ts";
 import type { RaftMember } from "./raft-member.ts";
 import type { Waiter } from "./types.ts";
 
@@ -32,6 +32,8 @@ export class PeerSide implements PeerHandler {
 
   receive(message: Message): Receipt {
     if (this.isRemoved(message.from)) return "senderRemoved";
+    // Without its image the consensus would take what is not there.
+    if (message.type === MessageType.SNAP) return "notForMe";
     return this.#member.driver.receive(message);
   }
 

@@ -24,17 +24,23 @@ export interface Proposal {
   term: number;
 }
 
+/** The data of a normal entry that another member passed on. */
+interface Forwarded {
+  readonly data: Buffer;
+  readonly atMs: number;
+}
+
 /** What goes into one MsgProp: own proposals first, then those that followers forwarded. */
 export interface ProposalBatch {
   readonly data: Buffer[];
   readonly own: readonly Proposal[];
-  readonly forwarded: readonly Buffer[];
+  readonly forwarded: readonly Forwarded[];
 }
 
 export class Proposals {
   readonly #memberPrefix: number;
   #waiting: Proposal[] = [];
-  #forwarded: Buffer[] = [];
+  #forwarded: Forwarded[] = [];
   #forwardedBytes = 0;
   /** Waiting and handed over, oldest first, by the request's sequence. */
   readonly #open = new Map<number, Proposal>();
@@ -64,10 +70,10 @@ export class Proposals {
   }
 
   /** Data of normal entries that a follower passed on. False: there is no room for more. */
-  addForwarded(data: Buffer): boolean {
+  addForwarded(data: Buffer, nowMs: number): boolean {
     if (this.#forwardedBytes + data.length > FORWARDED_BYTES_MAX) return false;
     this.#forwardedBytes += data.length;
-    this.#forwarded.push(data);
+    this.#forwarded.push({ data, atMs: nowMs });
     return true;
   }
 
@@ -91,10 +97,10 @@ export class Proposals {
     this.#waiting = at === this.#waiting.length ? [] : this.#waiting.slice(at);
     let taken = 0;
     for (; taken < this.#forwarded.length && isRoom(data.length, bytes); taken += 1) {
-      const piece = this.#forwarded[taken] as Buffer;
-      bytes += piece.length;
-      this.#forwardedBytes -= piece.length;
-      data.push(piece);
+      const piece = this.#forwarded[taken] as Forwarded;
+      bytes += piece.data.length;
+      this.#forwardedBytes -= piece.data.length;
+      data.push(piece.data);
     }
     const forwarded = this.#forwarded.slice(0, taken);
     this.#forwarded = taken === this.#forwarded.length ? [] : this.#forwarded.slice(taken);
@@ -109,7 +115,7 @@ export class Proposals {
   giveBack(batch: ProposalBatch): void {
     this.#waiting = [...batch.own, ...this.#waiting];
     this.#forwarded = [...batch.forwarded, ...this.#forwarded];
-    for (const data of batch.forwarded) this.#forwardedBytes += data.length;
+    for (const { data } of batch.forwarded) this.#forwardedBytes += data.length;
   }
 
   /** The proposal that made this entry, which is closed by that; undefined for anybody else's. */
@@ -124,12 +130,23 @@ export class Proposals {
     return proposal;
   }
 
-  /** Answers what was made before `deadlineMs`, oldest first. The write may still happen. */
+  /**
+   * Answers what was made before `deadlineMs`, oldest first. What was handed over may still happen;
+   * what waits, here or for others, is forgotten.
+   */
   expire(deadlineMs: number, errorOf: (proposal: Proposal) => EtcdError): void {
     for (const proposal of this.#open.values()) {
-      if (proposal.atMs > deadlineMs) return;
+      if (proposal.atMs > deadlineMs) break;
       this.#refuse(proposal, errorOf(proposal));
     }
+    if (this.#waiting[0]?.waiter === undefined) {
+      const from = this.#waiting.findIndex(({ waiter }) => waiter !== undefined);
+      this.#waiting = from < 0 ? [] : this.#waiting.slice(from);
+    }
+    const oldest = this.#forwarded[0];
+    if (oldest === undefined || oldest.atMs > deadlineMs) return;
+    this.#forwarded = this.#forwarded.filter(({ atMs }) => atMs > deadlineMs);
+    this.#forwardedBytes = this.#forwarded.reduce((bytes, { data }) => bytes + data.length, 0);
   }
 
   /** Answers what was handed over in a term before `term`: nobody can tell what became of it. */
@@ -140,10 +157,11 @@ export class Proposals {
   }
 
   refuseAll(error: EtcdError): void {
-    for (const proposal of this.#open.values()) this.#refuse(proposal, error);
+    const open = [...this.#open.values()];
     this.#waiting = [];
     this.#forwarded = [];
     this.#forwardedBytes = 0;
+    for (const proposal of open) this.#refuse(proposal, error);
   }
 
   #refuse(proposal: Proposal, error: EtcdError): void {

@@ -194,6 +194,7 @@ export class RaftMember implements Member {
       network: this.network,
       timers,
       entropy,
+      nowMs: this.#nowMs,
       electionTicks,
       preVote: settings.preVote,
       applier: this.#applier,
@@ -350,9 +351,14 @@ export class RaftMember implements Member {
   readIndex(waiter: Waiter<void>): void {
     if (this.#hasFailed || this.#isClosing) return waiter.refused(errors.Stopped);
     // What one voter has applied is all that was ever acknowledged: it needs no round (KV-10).
-    if (this.#isPrimary && this.cluster.voters.length === 1) return waiter.done();
+    if (this.#isPrimary && this.#isOnlyVoter) return waiter.done();
     this.driver.reads.add(waiter, this.#nowMs);
     this.driver.wake();
+  }
+
+  get #isOnlyVoter(): boolean {
+    const { voters } = this.cluster;
+    return voters.length === 1 && voters[0] === this.id;
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
@@ -526,7 +532,7 @@ export class RaftMember implements Member {
     driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => leadership.timeoutError(atMs));
     cluster.tick(this.#nowMs, deadlineMs);
     this.#watch.hub.tick(this.#nowMs);
-    if (driver.reads.isWaiting) driver.wake();
+    if (driver.reads.isBusy) driver.wake();
   }
 
   #timedOut(atMs: number): EtcdError {

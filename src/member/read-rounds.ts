@@ -2,8 +2,9 @@
  * Linearizable reads: one round of the consensus for all that wait (thesis 6.4, KV-10).
  *
  * Reads that come while a round is under way wait for the next one. A leader's round answers the
- * reads that followers passed on as well. A round that was lost, with its leader or its messages,
- * is begun anew; what a read was promised is only that the round started after it came.
+ * reads that followers passed on as well. A round whose messages were lost is asked for again, one
+ * whose leader was lost is begun anew: a read needs no more than that its round started after it
+ * came. Lists of reads are in the order in which they came.
  */
 import { type ReadState, readRequestContext } from "../raft/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
@@ -18,14 +19,15 @@ interface Read {
 
 interface Round {
   readonly context: Buffer;
-  readonly reads: readonly Read[];
+  reads: readonly Read[];
   readonly forwarded: readonly Message[];
-  readonly atMs: number;
+  /** When it was asked for last. */
+  askedAtMs: number;
 }
 
 interface Confirmed {
   readonly index: number;
-  readonly reads: readonly Read[];
+  reads: readonly Read[];
 }
 
 export interface ReadRoundsOptions {
@@ -46,6 +48,7 @@ export class ReadRounds {
   /** Rounds that were confirmed at an index that is not applied yet, in order of the index. */
   #confirmed: Confirmed[] = [];
   #sequence = 0;
+  #size = 0;
   /** etcd_server_read_indexes_failed_total, etcd_server_slow_read_indexes_total. */
   failed = 0;
   slow = 0;
@@ -58,8 +61,19 @@ export class ReadRounds {
     return this.#waiting.length > 0 || this.#forwarded.length > 0;
   }
 
+  /** Reads of this member that are not answered. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A round is under way, or wanted. */
+  get isBusy(): boolean {
+    return this.#round !== undefined || this.isWaiting;
+  }
+
   add(waiter: Waiter<void>, nowMs: number): void {
-    if (this.#waiting.length >= READS_WAITING_MAX) return waiter.refused(errors.TooManyRequests);
+    if (this.#size >= READS_WAITING_MAX) return waiter.refused(errors.TooManyRequests);
+    this.#size += 1;
     this.#waiting.push({ waiter, atMs: nowMs });
   }
 
@@ -71,21 +85,13 @@ export class ReadRounds {
   /** Begins a round if there is something to ask for and none is under way. */
   start(nowMs: number): void {
     if (this.#round !== undefined || !this.isWaiting) return;
-    this.#begin({
-      context: this.#newContext(),
-      reads: this.#waiting,
-      forwarded: this.#forwarded,
-      atMs: nowMs,
-    });
-  }
-
-  #begin(round: Round): void {
-    if (!this.#options.ask(round.context)) return;
-    if (round.reads === this.#waiting) {
-      this.#waiting = [];
-      this.#forwarded = [];
-    }
-    this.#round = round;
+    const context = this.#newContext();
+    if (!this.#options.ask(context)) return;
+    const reads = this.#waiting;
+    const forwarded = this.#forwarded;
+    this.#waiting = [];
+    this.#forwarded = [];
+    this.#round = { context, reads, forwarded, askedAtMs: nowMs };
   }
 
   #newContext(): Buffer {
@@ -98,7 +104,7 @@ export class ReadRounds {
     if (round === undefined || !round.context.equals(context)) return;
     this.#round = undefined;
     for (const asked of round.forwarded) this.#options.send(this.#answerTo(asked, index));
-    if (index <= this.#options.applied()) return answer(round.reads);
+    if (index <= this.#options.applied()) return this.#answer(round.reads);
     this.#confirmed.push({ index, reads: round.reads });
   }
 
@@ -119,40 +125,60 @@ export class ReadRounds {
       const next = this.#confirmed[0] as Confirmed;
       if (next.index > index) return;
       this.#confirmed.shift();
-      answer(next.reads);
+      this.#answer(next.reads);
     }
   }
 
-  /** The leader is another one: its rounds are void, those who asked here go on waiting. */
+  #answer(reads: readonly Read[]): void {
+    this.#size -= reads.length;
+    for (const { waiter } of reads) waiter.done();
+  }
+
+  /**
+   * The leader is another one: its round is void, those who asked here go on waiting. Whoever passed
+   * reads on asks the new leader.
+   */
   leaderChanged(): void {
     const round = this.#round;
     if (round === undefined) return;
     this.#round = undefined;
     this.#waiting = [...round.reads, ...this.#waiting];
-    // Whoever passed reads on asks the new leader.
-    this.#forwarded = [];
   }
 
   /** Asks again for a round that got no answer, and gives up reads older than `deadlineMs`. */
   tick(nowMs: number, deadlineMs: number, errorOf: (atMs: number) => EtcdError): void {
+    this.#waiting = this.#expire(this.#waiting, deadlineMs, errorOf) as Read[];
+    for (const confirmed of this.#confirmed) {
+      confirmed.reads = this.#expire(confirmed.reads, deadlineMs, errorOf);
+    }
     const round = this.#round;
-    if (round !== undefined && nowMs - round.atMs >= READ_RETRY_MS) {
-      this.slow += 1;
-      this.leaderChanged();
-    }
-    const isOver = (read: Read) => {
-      if (read.atMs > deadlineMs) return false;
-      this.failed += 1;
-      read.waiter.refused(errorOf(read.atMs));
-      return true;
-    };
-    const oldest = this.#waiting[0];
-    if (oldest !== undefined && oldest.atMs <= deadlineMs) {
-      this.#waiting = this.#waiting.filter((read) => !isOver(read));
-    }
-    this.#confirmed = this.#confirmed
-      .map(({ index, reads }) => ({ index, reads: reads.filter((read) => !isOver(read)) }))
-      .filter(({ reads }) => reads.length > 0);
+    if (round === undefined) return;
+    round.reads = this.#expire(round.reads, deadlineMs, errorOf);
+    if (round.reads.length === 0 && round.forwarded.length === 0) this.#round = undefined;
+    else if (nowMs - round.askedAtMs >= READ_RETRY_MS) this.#askAgain(round, nowMs);
+  }
+
+  /** With the same context: the answer to any of the requests will do, however late it comes. */
+  #askAgain(round: Round, nowMs: number): void {
+    this.slow += 1;
+    round.askedAtMs = nowMs;
+    this.#options.ask(round.context);
+  }
+
+  /** Refuses the reads that came before; answers the others. */
+  #expire(
+    reads: readonly Read[],
+    deadlineMs: number,
+    errorOf: (atMs: number) => EtcdError,
+  ): readonly Read[] {
+    const oldest = reads[0];
+    if (oldest === undefined || oldest.atMs > deadlineMs) return reads;
+    const end = reads.findIndex(({ atMs }) => atMs > deadlineMs);
+    const over = end < 0 ? reads : reads.slice(0, end);
+    this.failed += over.length;
+    this.#size -= over.length;
+    for (const { waiter, atMs } of over) waiter.refused(errorOf(atMs));
+    return end < 0 ? [] : reads.slice(end);
   }
 
   refuseAll(error: EtcdError): void {
@@ -165,10 +191,7 @@ export class ReadRounds {
     this.#round = undefined;
     this.#waiting = [];
     this.#forwarded = [];
+    this.#size = 0;
     for (const { waiter } of reads) waiter.refused(error);
   }
-}
-
-function answer(reads: readonly Read[]): void {
-  for (const { waiter } of reads) waiter.done();
 }

@@ -51,7 +51,7 @@ export class Scrubber {
     try {
       this.#options.store.compactStep(this.#options.stepRecords);
     } catch (error) {
-      this.#isClosed = true;
+      this.close();
       this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
       return;
     }

@@ -70,7 +70,10 @@ export class StorageQueue {
       (state !== undefined && (state.term !== before.term || state.vote !== before.vote));
     if (isSynced) {
       if (message.entries.length > 0) this.#options.onEntries(message.entries);
-      log.append(message.entries, this.#hardState).then(() => this.#done(write), this.#broken);
+      log
+        .append(message.entries, this.#hardState)
+        .then(() => this.#done(write))
+        .catch(this.#broken);
       return;
     }
     // A new commit index alone is written with the next entries (RA-04).
@@ -87,14 +90,19 @@ export class StorageQueue {
     const blocked: StorageMessage[] = [];
     this.#blocked = blocked;
     const state = this.#stateOf(message) ?? this.#hardState;
-    this.#options.install(snapshot).then(() => {
+    const { install, onEntries, log } = this.#options;
+    const installed = async (): Promise<void> => {
+      await install(snapshot);
       this.#blocked = undefined;
+      if (this.#isBroken) return;
       this.#hardState = state;
-      if (message.entries.length > 0) this.#options.onEntries(message.entries);
-      const written = this.#options.log.append(message.entries, state);
-      written.then(() => this.#done(write), this.#broken);
+      if (message.entries.length > 0) onEntries(message.entries);
+      const written = log.append(message.entries, state);
       for (const next of blocked) this.push(next);
-    }, this.#broken);
+      await written;
+      this.#done(write);
+    };
+    installed().catch(this.#broken);
   }
 
   #done(write: Write): void {

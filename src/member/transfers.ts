@@ -1,6 +1,7 @@
 /** Leadership on its way to another member, and who waits for it (thesis 3.10, MA-08). */
-import { errors } from "../errors/index.ts";
+import { type EtcdError, errors } from "../errors/index.ts";
 import type { Driver } from "./driver.ts";
+import { TRANSFERS_WAITING_MAX } from "./limits.ts";
 import type { Waiter } from "./types.ts";
 
 interface Transfer {
@@ -10,16 +11,19 @@ interface Transfer {
 }
 
 export class Transfers {
-  readonly #driver: Driver;
+  readonly #driver: Pick<Driver, "transferLeader">;
   readonly #timeoutMs: number;
   #waiting: Transfer[] = [];
 
-  constructor(driver: Driver, timeoutMs: number) {
+  constructor(driver: Pick<Driver, "transferLeader">, timeoutMs: number) {
     this.#driver = driver;
     this.#timeoutMs = timeoutMs;
   }
 
   start(target: bigint, nowMs: number, waiter: Waiter<void>): void {
+    if (this.#waiting.length >= TRANSFERS_WAITING_MAX) {
+      return waiter.refused(errors.TooManyRequests);
+    }
     this.#waiting.push({ target, deadlineMs: nowMs + this.#timeoutMs, waiter });
     this.#driver.transferLeader(target);
   }
@@ -35,6 +39,13 @@ export class Transfers {
     this.#settle(
       ({ deadlineMs }) => deadlineMs <= nowMs,
       ({ waiter }) => waiter.refused(errors.TimeoutLeaderTransfer),
+    );
+  }
+
+  refuseAll(error: EtcdError): void {
+    this.#settle(
+      () => true,
+      ({ waiter }) => waiter.refused(error),
     );
   }
 
