@@ -17,8 +17,8 @@ import { parentOf } from "./data-directory.ts";
 import { SnapshotRefused } from "./errors.ts";
 
 const MARK = Buffer.from("imported", "latin1");
-/** Sealed when this much waits: long runs of appended rows, and few syncs. */
-const BATCH_BYTES = 32 * 1024 * 1024;
+/** Sealed when this much waits: few syncs, and two batches in memory that is used again. */
+const BATCH_BYTES = 15 * 1024 * 1024;
 /** Rows between two turns of the loop. */
 const SLICE_ROWS = 512;
 
@@ -50,7 +50,7 @@ export async function importStore(options: ImportOptions): Promise<AppliedPoint>
   if (await disk.exists(directory)) await disk.remove(directory);
   const file = await disk.open(options.imagePath, "read");
   try {
-    const image = await BboltFile.open(file);
+    const image = await BboltFile.open(file, { reusesBuffers: true });
     await disk.makeDirectory(directory, 0o700);
     const backend = await options.openBackend(directory);
     let point: AppliedPoint;

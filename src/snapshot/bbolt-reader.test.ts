@@ -137,3 +137,21 @@ test("bbolt reader: a bucket that is not there → no rows", async () => {
   assert.deepEqual(db.bucketNames, [...ROWS.keys()]);
   for await (const rows of db.rows("nothing")) assert.fail(`${rows.length} rows`);
 });
+
+test("bbolt reader: buffers that are used again → the same rows, page by page", async () => {
+  const rows = content({
+    alarm: [row("a", "")],
+    key: Array.from({ length: 9000 }, (_, at) => put(at + 2, "k", Buffer.alloc(900, at))),
+  });
+  const bytes = await snapshotBytes(sourceOf(rows));
+  const db = await BboltFile.open(memoryFile(bytes), { reusesBuffers: true });
+  let position = 0;
+  for await (const some of db.rows("key")) {
+    for (const { key, value } of some) {
+      assert.ok(key.equals(rows.get("key")?.[position]?.key as Buffer));
+      assert.ok(value.equals(rows.get("key")?.[position]?.value as Buffer));
+      position += 1;
+    }
+  }
+  assert.equal(position, 9000);
+});

@@ -37,16 +37,19 @@ export class BboltFile {
     this.#pages = pages;
   }
 
-  /** Opens the file and reads the list of its buckets. Throws SnapshotCorrupt. */
-  static async open(file: OpenFile): Promise<BboltFile> {
-    const opened = new BboltFile(await PageSource.open(file));
+  /**
+   * Opens the file and reads the list of its buckets. With `reusesBuffers`, rows are good until the
+   * next ones are asked for, and no longer. Throws SnapshotCorrupt.
+   */
+  static async open(file: OpenFile, options?: { reusesBuffers: boolean }): Promise<BboltFile> {
+    const opened = new BboltFile(await PageSource.open(file, options?.reusesBuffers));
     const { rootPage } = opened.#pages.meta;
     for await (const { rows, page } of opened.#walk(await opened.#pages.read(rootPage, 0))) {
       for (const row of rows) {
         if (!row.isBucket || row.value.length < BUCKET_HEADER_BYTES) {
           throw opened.#pages.fault(page, "a row beside the buckets", "a bucket");
         }
-        opened.#buckets.set(row.key.toString("utf8"), { value: row.value, page });
+        opened.#buckets.set(row.key.toString("utf8"), { value: Buffer.from(row.value), page });
       }
     }
     return opened;
@@ -65,7 +68,7 @@ export class BboltFile {
 
   /**
    * The rows of a bucket in order, a page at a time; none for a bucket that is not there. Rows are
-   * views of buffers that are not written to again. Throws SnapshotCorrupt.
+   * views of buffers that are not written to again, but for `reusesBuffers`. Throws SnapshotCorrupt.
    */
   async *rows(bucket: string): AsyncGenerator<readonly BucketRow[], void, void> {
     const found = this.#buckets.get(bucket);
@@ -92,7 +95,8 @@ export class BboltFile {
       if (page.isLeaf) {
         path.pop();
         const rows = this.#leafRows(page, newest);
-        newest = rows.at(-1)?.key ?? newest;
+        const last = rows.at(-1);
+        if (last !== undefined) newest = Buffer.from(last.key);
         if (rows.length > 0) yield { rows, page: page.id };
       } else if (step.next === page.count) {
         path.pop();

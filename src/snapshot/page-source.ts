@@ -36,17 +36,21 @@ const CHUNKS_MAX = 16;
 export class PageSource {
   readonly #file: OpenFile;
   readonly #chunks = new Map<number, Buffer>();
+  /** Chunks that are out of use are filled again: a page is then good until others were read. */
+  readonly #reusesBuffers: boolean;
+  #spare: Buffer | undefined;
   readonly meta: Meta;
   readonly path: string;
 
-  private constructor(file: OpenFile, meta: Meta) {
+  private constructor(file: OpenFile, meta: Meta, reusesBuffers: boolean) {
     this.#file = file;
+    this.#reusesBuffers = reusesBuffers;
     this.meta = meta;
     this.path = file.path;
   }
 
   /** Finds the newer of the valid metas. Throws SnapshotCorrupt when there is none. */
-  static async open(file: OpenFile): Promise<PageSource> {
+  static async open(file: OpenFile, reusesBuffers = false): Promise<PageSource> {
     const sizeBytes = await file.size();
     const head = Buffer.alloc(Math.min(sizeBytes, PAGE_BYTES_MAX + PAGE_BYTES_MIN));
     const read = await file.read(head, 0);
@@ -69,7 +73,7 @@ export class PageSource {
       const wanted = `${neededBytes} bytes for ${newest.pageCount} pages`;
       throw new SnapshotCorrupt({ path: file.path, offset: 0, found, wanted });
     }
-    return new PageSource(file, newest);
+    return new PageSource(file, newest, reusesBuffers);
   }
 
   fault(page: number, found: string, wanted: string, at = 0): SnapshotCorrupt {
@@ -96,7 +100,9 @@ export class PageSource {
     if (getU64(head, 0) !== id) throw this.fault(id, `the id ${getU64(head, 0)}`, `${id}`);
     const bytes =
       overflow === 0 ? head : await this.#bytes(id * pageBytes, (overflow + 1) * pageBytes);
-    return this.check(id, bytes);
+    const page = this.check(id, bytes);
+    // A branch is come back to after all that is below it.
+    return this.#reusesBuffers && !page.isLeaf ? { ...page, bytes: Buffer.from(bytes) } : page;
   }
 
   /**
@@ -115,19 +121,15 @@ export class PageSource {
     return { id, bytes, isLeaf: flags === PageFlag.LEAF, count };
   }
 
-  /** Bytes of the file, a view that is never written to again. Throws when the file ends before. */
+  /** Bytes of the file, a view that nobody may change. Throws when the file ends before. */
   async #bytes(offset: number, count: number): Promise<Buffer> {
     const chunk = Math.floor(offset / CHUNK_BYTES);
     const lo = offset - chunk * CHUNK_BYTES;
     if (lo + count > CHUNK_BYTES) return this.#readAll(offset, count);
     let bytes = this.#chunks.get(chunk);
     if (bytes === undefined) {
-      const room = this.meta.pageCount * this.meta.pageBytes - chunk * CHUNK_BYTES;
-      bytes = await this.#readAll(chunk * CHUNK_BYTES, Math.min(CHUNK_BYTES, room));
-      if (this.#chunks.size >= CHUNKS_MAX) {
-        const oldest = this.#chunks.keys().next();
-        if (oldest.done !== true) this.#chunks.delete(oldest.value);
-      }
+      bytes = await this.#readChunk(chunk);
+      if (this.#chunks.size >= CHUNKS_MAX) this.#dropOldest();
     } else {
       this.#chunks.delete(chunk);
     }
@@ -135,8 +137,27 @@ export class PageSource {
     return bytes.subarray(lo, lo + count);
   }
 
-  async #readAll(offset: number, count: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(count);
+  async #readChunk(chunk: number): Promise<Buffer> {
+    const room = this.meta.pageCount * this.meta.pageBytes - chunk * CHUNK_BYTES;
+    const spare = this.#spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#spare = undefined;
+    return this.#readInto(spare.subarray(0, Math.min(CHUNK_BYTES, room)), chunk * CHUNK_BYTES);
+  }
+
+  #dropOldest(): void {
+    for (const [chunk, bytes] of this.#chunks) {
+      this.#chunks.delete(chunk);
+      if (this.#reusesBuffers && bytes.length === CHUNK_BYTES) this.#spare = bytes;
+      return;
+    }
+  }
+
+  #readAll(offset: number, count: number): Promise<Buffer> {
+    return this.#readInto(Buffer.allocUnsafeSlow(count), offset);
+  }
+
+  async #readInto(bytes: Buffer, offset: number): Promise<Buffer> {
+    const count = bytes.length;
     const read = await this.#file.read(bytes, offset);
     if (read === count) return bytes;
     throw this.fault(Math.floor(offset / this.meta.pageBytes), `${read} bytes`, `${count} bytes`);
