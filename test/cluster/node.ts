@@ -122,7 +122,6 @@ export class ClusterNode {
       },
       openNetwork: (handler) =>
         network.open({ host: this.host, urls: this.peerUrls, process: life, handler }),
-      forceNewCluster: options.forceNewCluster ?? false,
     });
     const member = await this.whileRunning(opened);
     if (life === this.process) this.member = member;
