@@ -16,7 +16,7 @@ export interface LeaseServiceOptions {
   readonly lessor: () => Lessor;
   /** This member leads, and knows all leases as of its term (RA-07). */
   readonly isPrimary: () => boolean;
-  /** The consensus has not had its ticks: another may lead by now, with other ideas (LE-04). */
+  /** This member was held up: another may lead by now, with other ideas (LE-04). */
   readonly isHeldUp: () => boolean;
   readonly readIndex: (waiter: Waiter<void>) => void;
   /** As the leader: never forwarded. */

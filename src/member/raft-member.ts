@@ -55,7 +55,8 @@ import { LogReleaser } from "./log-releaser.ts";
 import { PeerSide } from "./peer-side.ts";
 import type { RaftStorage } from "./raft-storage.ts";
 import type { MemberSettings } from "./settings.ts";
-import { Snapshots } from "./snapshots.ts";
+import type { Snapshots } from "./snapshots.ts";
+import { StallWatch } from "./stall-watch.ts";
 import { openSnapshot } from "./store-image.ts";
 import { WatchPump } from "./watch-pump.ts";
 import type {
@@ -122,11 +123,10 @@ export class RaftMember implements Member {
   /** Below 2^48: milliseconds since the epoch (40 bits) and a counter, as etcd's request ids. */
   #sequence: number;
   #nowMs: number;
-  /** When the consensus was last given a tick: a leader that was held up must prove itself. */
-  #tickedAtMs: number;
-  #lateTicks = 0;
+  readonly #stalls: StallWatch;
   #hasFailed = false;
   #isClosing = false;
+  #closing: Promise<void> | undefined;
   constructor(parts: RaftMemberParts) {
     this.#parts = parts;
     this.id = parts.id;
@@ -134,7 +134,12 @@ export class RaftMember implements Member {
     this.local = parts.local;
     const { clock, timers, settings, wal, storage } = parts;
     this.#nowMs = clock.monotonicMs();
-    this.#tickedAtMs = this.#nowMs;
+    this.#stalls = new StallWatch({
+      clock,
+      heartbeatMs: settings.heartbeatMs,
+      isLeader: () => this.driver.isLeader,
+      readIndex: (waiter) => this.readIndex(waiter),
+    });
     this.#memberPrefix = Number(parts.id & 0xffffn);
     this.#sequence = (clock.wallMs() % 2 ** 40) * 256;
     this.#watch = new WatchPump({
@@ -227,7 +232,7 @@ export class RaftMember implements Member {
     return new LeaseService({
       lessor: () => this.local.lessor,
       isPrimary: () => this.#isPrimary,
-      isHeldUp: () => clock.monotonicMs() - this.#tickedAtMs > 3 * settings.heartbeatMs,
+      isHeldUp: () => this.#stalls.isInDoubt,
       readIndex: (waiter) => this.readIndex(waiter),
       propose: (operation, waiter) => this.#propose(operation, waiter, true),
       questions: this.#questions,
@@ -514,10 +519,7 @@ export class RaftMember implements Member {
   /* Time */
 
   #onHeartbeat(): void {
-    const nowMs = this.#parts.clock.monotonicMs();
-    const isLate = nowMs - this.#tickedAtMs > 2 * this.#parts.settings.heartbeatMs;
-    if (isLate && this.driver.isLeader) this.#lateTicks += 1;
-    this.#tickedAtMs = nowMs;
+    this.#stalls.ticked();
     this.driver.tick();
     this.cluster.elections.tick();
   }
@@ -594,7 +596,7 @@ export class RaftMember implements Member {
       compactRevision: store.compactRevision,
       cluster: {
         leaderChanges: this.cluster.leadership.changes,
-        heartbeatSendFailures: this.#lateTicks,
+        heartbeatSendFailures: this.#stalls.lateTicks,
         slowReadIndexes: this.driver.reads.slow,
         readIndexesFailed: this.driver.reads.failed,
         learnerPromotions: this.cluster.changes.promotions,
@@ -605,7 +607,12 @@ export class RaftMember implements Member {
   }
 
   /** Hands over, answers what is under way, brings everything to the disk, closes files. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (!this.#hasFailed && !this.cluster.isRemoved) await this.stepAside();
     this.#isClosing = true;
     this.leaseService.close();

@@ -43,6 +43,9 @@ export class Snapshots {
   #installing: Promise<void> | undefined;
   /** Replaced stores whose reads may still be under way. */
   readonly #replaced = new Set<LocalStore>();
+  /** Images that are being opened. */
+  readonly #preparing = new Set<Promise<void>>();
+  #isClosed = false;
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
@@ -55,7 +58,8 @@ export class Snapshots {
   /* To others */
 
   send(message: Message): void {
-    void this.#send(message);
+    const sent = this.#send(message).finally(() => this.#preparing.delete(sent));
+    this.#preparing.add(sent);
   }
 
   /** The image may be newer than the state that the consensus named: so is the message then. */
@@ -67,6 +71,7 @@ export class Snapshots {
     try {
       const { backend } = member.local;
       const { image, applied } = await openImage({ backend, timers });
+      if (this.#isClosed) return image.close();
       const metadata = { ...applied, confState: member.confStateAt(applied.index) };
       const snapshot = { data: Buffer.alloc(0), metadata };
       member.network.sendSnapshot({ ...message, snapshot }, image);
@@ -182,11 +187,18 @@ export class Snapshots {
   #dropLater(old: LocalStore): void {
     this.#replaced.add(old);
     this.#options.timers.after(OLD_STORE_KEPT_MS, () => {
-      if (this.#replaced.delete(old)) void old.drop();
+      if (!this.#replaced.delete(old)) return;
+      old.drop().catch((error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        this.#options.logger.warn("cannot close a store that was replaced", { error: text });
+      });
     });
   }
 
+  /** The store is not to be closed before this has settled: images of it are read elsewhere. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#preparing);
     await this.#installing?.catch(() => undefined);
     for (const old of this.#replaced) await old.drop();
     this.#replaced.clear();
