@@ -7,16 +7,16 @@ import { ArrivalRefused, SnapshotInbox } from "./snapshot-inbox.ts";
 
 const DIRECTORY = "/data/member/snap";
 const NAME = { from: 0xabcn, index: 0x20, term: 3 };
-const WHOLE = Buffer.alloc(300_000, "snapshot ");
+const WHOLE = Buffer.alloc(3_000_000, "snapshot ");
 
 function sha(bytes: Buffer): Buffer {
   return createHash("sha256").update(bytes).digest();
 }
 
 async function* chunks(bytes: Buffer, breakAt = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
-  for (let lo = 0; lo < bytes.length; lo += 40_000) {
+  for (let lo = 0; lo < bytes.length; lo += 400_000) {
     if (lo >= breakAt) throw new Error("the connection broke");
-    yield bytes.subarray(lo, lo + 40_000);
+    yield bytes.subarray(lo, lo + 400_000);
   }
 }
 
@@ -51,11 +51,11 @@ test("inbox: the connection breaks → the sender goes on where it was", async (
   const disk = new SimulatedDisk();
   const inbox = await SnapshotInbox.open(disk, digests, DIRECTORY);
   assert.equal(await inbox.offset(NAME), 0);
-  await assert.rejects(inbox.receive(arrival({ breakAt: 100_000 })), /the connection broke/);
+  await assert.rejects(inbox.receive(arrival({ breakAt: 1_000_000 })), /the connection broke/);
   const offset = await inbox.offset(NAME);
-  assert.equal(offset, 120_000);
+  assert.equal(offset, 1_200_000);
   assert.equal(await inbox.offset({ ...NAME, term: 4 }), 0);
-  const path = await inbox.receive(arrival({ offset: 90_000 }));
+  const path = await inbox.receive(arrival({ offset: 900_000 }));
   assert.deepEqual(await disk.readFile(path), WHOLE);
 });
 
@@ -69,8 +69,8 @@ test("inbox: other bytes than were sent, or the rest of what is not here → ref
     return error.message.includes(sha(other).toString("hex"));
   });
   await assert.rejects(inbox.receive(arrival({ offset: 10 })), /nothing is here/);
-  await assert.rejects(inbox.receive(arrival({ breakAt: 50_000 })), /broke/);
-  await assert.rejects(inbox.receive(arrival({ offset: 200_000 })), /80000 are here/);
+  await assert.rejects(inbox.receive(arrival({ breakAt: 500_000 })), /broke/);
+  await assert.rejects(inbox.receive(arrival({ offset: 2_000_000 })), /800000 are here/);
   assert.deepEqual(await disk.list(DIRECTORY), []);
 });
 
@@ -79,12 +79,12 @@ test("inbox: a resumed file whose first part differs → the checksum finds it",
   const inbox = await SnapshotInbox.open(disk, digests, DIRECTORY);
   const other = Buffer.from(WHOLE);
   other[5] = 0;
-  await assert.rejects(inbox.receive(arrival({ bytes: other, breakAt: 50_000 })), /broke/);
-  await assert.rejects(inbox.receive(arrival({ offset: 80_000 })), ArrivalRefused);
+  await assert.rejects(inbox.receive(arrival({ bytes: other, breakAt: 500_000 })), /broke/);
+  await assert.rejects(inbox.receive(arrival({ offset: 800_000 })), ArrivalRefused);
 });
 
 test("inbox: a full disk → the disk's error, and nothing stays", async () => {
-  const disk = new SimulatedDisk({ capacityBytes: 100_000 });
+  const disk = new SimulatedDisk({ capacityBytes: 1_100_000 });
   const inbox = await SnapshotInbox.open(disk, digests, DIRECTORY);
   await assert.rejects(inbox.receive(arrival()), { code: "ENOSPC" });
   assert.deepEqual(await disk.list(DIRECTORY), []);

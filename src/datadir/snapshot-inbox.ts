@@ -15,6 +15,7 @@ const ARRIVALS_MAX = 2;
 /** Broken-off parts that are kept for their senders. */
 const PARTS_MAX = 2;
 const READ_BYTES = 1024 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
 
 export interface SnapshotName {
   readonly from: bigint;
@@ -143,21 +144,18 @@ export class SnapshotInbox {
   async #take(arrival: Arrival, file: OpenFile): Promise<void> {
     const digest = this.#digests.sha256();
     await hashFile(file, digest, arrival.offset);
-    let offset = arrival.offset;
+    const writer = new BlockWriter(file, arrival.offset);
     const chunks = arrival.chunks[Symbol.asyncIterator]();
     try {
       for (;;) {
         const step = await nextOf(chunks);
         if (step.done === true) break;
-        const chunk = step.value;
-        const written = file.write(chunk, offset);
-        // While the disk takes the chunk: it is only read.
-        digest.update(chunk);
-        await written;
-        offset += chunk.length;
+        digest.update(step.value);
+        await writer.write(step.value);
       }
     } finally {
       await chunks.return?.();
+      await writer.end();
     }
     const wanted = arrival.sha256();
     const found = digest.digest();
@@ -180,6 +178,52 @@ export class SnapshotInbox {
   #partPath({ from, index, term }: SnapshotName): string {
     const id = from.toString(16).padStart(16, "0");
     return `${this.#directory}/${id}-${hex16(term)}-${hex16(index)}.part`;
+  }
+}
+
+/**
+ * Writes in blocks, one of them under way while the next is filled: chunks as they come from a
+ * connection are small, and a trip to the disk for each would wait for the next thread that is free.
+ */
+class BlockWriter {
+  readonly #file: OpenFile;
+  #offset: number;
+  #filling = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #writing = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #used = 0;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(file: OpenFile, offset: number) {
+    this.#file = file;
+    this.#offset = offset;
+  }
+
+  /** Copies the chunk. Rejects when a block before it could not be written. */
+  async write(chunk: Buffer): Promise<void> {
+    for (let lo = 0; lo < chunk.length; ) {
+      const count = chunk.copy(this.#filling, this.#used, lo);
+      lo += count;
+      this.#used += count;
+      if (this.#used === BLOCK_BYTES) await this.#flush();
+    }
+  }
+
+  /** All of it is in the file. */
+  async end(): Promise<void> {
+    if (this.#used > 0) await this.#flush();
+    await this.#written;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#written;
+    const block = this.#filling;
+    this.#filling = this.#writing;
+    this.#writing = block;
+    this.#written = this.#file.write(block.subarray(0, this.#used), this.#offset);
+    // Told to the next block, or the end.
+    this.#written.catch(() => undefined);
+    this.#offset += this.#used;
+    this.#used = 0;
   }
 }
 
