@@ -13,6 +13,7 @@ import {
   temporaryDirectory,
 } from "../harness/process.ts";
 
+/** On a machine with other work. */
 const START_MS_MAX = 30_000;
 
 /** A port that has `count` free ones from it on, as likely as not. */
@@ -62,13 +63,13 @@ describe("holdfast dev", () => {
     const directory = /data and logs in (\S+) \(removed at the end\)/.exec(child.stdout)?.[1] ?? "";
     assert.deepEqual(readdirSync(directory).sort().slice(0, 3), ["dev.json", "m1", "m1.log"]);
     const endpoints = /ETCDCTL_ENDPOINTS=(\S+)/.exec(child.stdout)?.[1] ?? "";
-    await child.until((text) => /^m\d leads: term \d+/m.test(text));
+    await child.until((text) => /^m\d leads: term \d+/m.test(text), START_MS_MAX);
     const leader = /^(m\d) leads/m.exec(child.stdout)?.[1] ?? "";
     assert.equal((await etcdctl({ address: endpoints }, ["put", "k", "1"])).code, 0);
     process.kill(pids.get(leader) ?? 0, "SIGKILL");
-    await child.until((text) => text.includes(`${leader} ended by itself (SIGKILL)`));
+    await child.until((text) => text.includes(`${leader} ended by itself (SIGKILL)`), START_MS_MAX);
     assert.equal((await etcdctl({ address: endpoints }, ["put", "k", "2"])).code, 0);
-    await child.until((text) => (text.match(/^m\d leads/gm) ?? []).length === 2);
+    await child.until((text) => (text.match(/^m\d leads/gm) ?? []).length === 2, START_MS_MAX);
     assert.equal(await child.end("SIGTERM"), 0);
     for (const pid of pids.values()) assert.equal(isAlive(pid), false);
     assert.equal(existsSync(directory), false);
