@@ -157,8 +157,10 @@ test("snapshot: a receiver that reads slowly → the image is read no faster (bo
   };
   a.peers.network.sendSnapshot(snapshotMessage(a, b), image);
   await begun.promise;
-  // Meanwhile other messages pass.
-  for (let at = 0; at < 50; at += 1) {
+  // Meanwhile other messages pass, until the file has come to a standstill.
+  let before = -1;
+  for (let still = 0; still < 100; still = before === image.readBytes ? still + 1 : 0) {
+    before = image.readBytes;
     a.peers.network.send(messageOf({ type: MessageType.HEARTBEAT, from: a.id, to: b.id, term: 5 }));
     await b.handler.messages.next();
   }

@@ -148,6 +148,17 @@ test("streams: a newer one of the same kind and member → replaces the older (P
   assert.ok((await chunk).length > 8);
 });
 
+test("stream dial: a stranger that shows its URLs → 404, and from then on can be sent to (PE-21)", async (t) => {
+  const b = await startTestMember(t, 0xbn);
+  const c = await startTestMember(t, 0xcn);
+  const headers = { "x-peerurls": c.url };
+  const answer = await dial(t, b, { target: "/raft/stream/message/c", headers });
+  assert.equal(answer.status, 404);
+  answer.body.destroy();
+  b.peers.network.send(messageOf({ type: MessageType.VOTE, from: b.id, to: c.id, term: 4 }));
+  assert.equal((await c.handler.messages.next()).from, b.id);
+});
+
 const REFUSALS: readonly {
   what: string;
   target?: string;
