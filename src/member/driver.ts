@@ -29,7 +29,7 @@ import {
 } from "../wire/index.ts";
 import { errors } from "../errors/index.ts";
 import { type Applier, ApplyQueue } from "./apply-queue.ts";
-import { APPLYING_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from "./limits.ts";
+import { APPLYING_BYTES_MAX, SHARE_COMMIT_MS, UNCOMMITTED_BYTES_MAX } from "./limits.ts";
 import { Proposals } from "./proposals.ts";
 import type { RaftStorage } from "./raft-storage.ts";
 import { ReadRounds } from "./read-rounds.ts";
@@ -73,6 +73,10 @@ export class Driver {
   readonly #applyQueue: ApplyQueue;
   #confChanges: ConfChange[] = [];
   #isTurnPlanned = false;
+  /** Entries in this range of the log are waited for by followers' clients; 0 = none. */
+  #firstAwaited = 0;
+  #lastAwaited = 0;
+  #isSharePlanned = false;
   #isStopped = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -203,6 +207,7 @@ export class Driver {
       this.reads.addForwarded(message);
     } else {
       this.node.step(message);
+      if (message.type === MessageType.PROP) this.#awaitCommit();
     }
     this.wake();
     return "taken";
@@ -271,6 +276,7 @@ export class Driver {
       this.#confChanges = this.#confChanges.filter(
         (change) => this.node.proposeConfChange(change) === "proposalDropped",
       );
+      this.#awaitCommit();
     }
     if (!this.proposals.isWaiting) return;
     if (this.isLeader && (!this.#storageQueue.isIdle || this.#options.isHeldBack())) return;
@@ -278,23 +284,34 @@ export class Driver {
   }
 
   /**
+   * That the newest entries are committed must reach the others at once: clients of theirs wait, or
+   * the change is about them (one that removes a member is the last that it hears).
+   */
+  #awaitCommit(): void {
+    if (!this.isLeader) return;
+    this.#lastAwaited = this.node.raft.log.lastIndex();
+    if (this.#firstAwaited === 0) this.#firstAwaited = this.#lastAwaited;
+  }
+
+  /**
    * Followers learn of a new commit index with the next entries, or a moment later; at once when
    * clients of theirs wait for it. On its own it costs each of them a message and an answer.
    */
   #shareCommit(): void {
-    if (!this.node.hasUnsharedCommit) return;
-    if (this.committed >= this.#awaitedIndex) {
-      if (this.#isSharePlanned) return;
+    const { node, committed } = this;
+    if (!node.hasUnsharedCommit) return;
+    if (this.#firstAwaited !== 0 && committed >= this.#firstAwaited) {
+      this.#firstAwaited = this.#lastAwaited > committed ? committed + 1 : 0;
+      node.shareCommit();
+    } else if (!this.#isSharePlanned) {
       this.#isSharePlanned = true;
       this.#options.timers.after(SHARE_COMMIT_MS, () => {
         this.#isSharePlanned = false;
         if (this.#isStopped) return;
-        this.node.shareCommit();
+        node.shareCommit(committed);
         this.wake();
       });
-      return;
     }
-    this.node.shareCommit();
   }
 
   #propose(): void {
@@ -302,8 +319,9 @@ export class Driver {
     if (batch === undefined) return;
     const { term } = this;
     const result: StepResult = this.node.proposeBatch(batch.data);
-    if (result === "ok") this.proposals.handedOver(batch, term);
-    else this.proposals.giveBack(batch);
+    if (result !== "ok") return this.proposals.giveBack(batch);
+    this.proposals.handedOver(batch, term);
+    if (batch.forwarded.length > 0) this.#awaitCommit();
   }
 
   /** Monotonic, set by `setNow`: a coarse time will do for retries. */

@@ -45,3 +45,5 @@ export const QUESTION_RETRY_MS = 50;
 export const CLOSE_WAIT_MS = 2_000;
 /** A store that a snapshot has replaced is kept open this long for the reads under way. */
 export const OLD_STORE_KEPT_MS = 10_000;
+/** A moved commit index waits this long for entries to go along with. */
+export const SHARE_COMMIT_MS = 2;

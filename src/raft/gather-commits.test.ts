@@ -20,6 +20,10 @@ function appendsFor(gatherCommits: boolean): { empty: number; full: number } {
   for (const acknowledgement of acknowledgements) leader.step(acknowledgement);
   leader.propose(Buffer.from("b"));
   cluster.settle();
+  assert.equal(leader.hasUnsharedCommit, gatherCommits);
+  leader.shareCommit();
+  cluster.settle();
+  assert.equal(leader.hasUnsharedCommit, false);
   for (const id of [1n, 2n, 3n]) {
     assert.equal(cluster.node(id).raft.log.committed, leader.raft.log.lastIndex());
     assert.deepEqual(

@@ -637,16 +637,13 @@ export class Raft {
     }
   }
 
-  /** Tells the commit index to those that no append has told it since it moved. */
-  shareCommit(): void {
-    if (!this.hasUnsharedCommit) return;
-    this.hasUnsharedCommit = false;
+  /** Tells the commit index to those whom no append told that `index` is committed. */
+  shareCommit(index: number): void {
+    if (index >= this.log.committed) this.hasUnsharedCommit = false;
     if (this.role !== "leader") return;
     for (const id of this.tracker.ids) {
       const progress = this.tracker.progress(id) as Progress;
-      if (id !== this.id && progress.canRaiseCommit(this.log.committed)) {
-        this.#sendAppend(id, progress);
-      }
+      if (id !== this.id && progress.canRaiseCommit(index)) this.#sendAppend(id, progress);
     }
   }
 

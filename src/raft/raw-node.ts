@@ -169,6 +169,16 @@ export class RawNode {
     this.#local(MessageType.UNREACHABLE, id);
   }
 
+  /** The commit index moved, and no append has told it yet to all members (`gatherCommits`). */
+  get hasUnsharedCommit(): boolean {
+    return this.raft.hasUnsharedCommit;
+  }
+
+  /** Tells it to those that do not know yet that `index` is committed; by default, all of it. */
+  shareCommit(index = this.raft.log.committed): void {
+    this.raft.shareCommit(index);
+  }
+
   /** What storage called `pending` for this member is in memory now. */
   resumeSending(id: bigint): void {
     this.raft.resumeSending(id);
@@ -219,7 +229,6 @@ export class RawNode {
     const { raft } = this;
     const { log } = raft;
     if (raft.messages.length > 0 || raft.messagesAfterAppend.length > 0) return true;
-    if (raft.hasUnsharedCommit) return true;
     if (raft.readStates.length > 0 || raft.evidence.length > 0) return true;
     if (log.unstable.hasNextEntries || log.hasNextCommitted(!this.#isAsync)) return true;
     if (log.unstable.nextSnapshot() !== undefined) return true;
@@ -245,7 +254,6 @@ export class RawNode {
   ready(): Ready {
     assert(!this.#isReadyOut, "raw node: ready before advance");
     const { raft } = this;
-    raft.shareCommit();
     const { log } = raft;
     const hardState = raft.hardState;
     const isHardStateNew = !sameHardState(hardState, this.#lastHardState);

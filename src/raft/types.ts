@@ -122,8 +122,8 @@ export interface RaftOptions {
   /** Durable writes and applying are reported by messages instead of `advance()`. */
   readonly asyncStorageWrites?: boolean;
   /**
-   * A moved commit index goes out with the entries of the same Ready, if there are any, and by
-   * itself only otherwise: half the messages under load.
+   * A moved commit index goes out with the next entries, and by itself only when the driver says
+   * so (`shareCommit`): half the messages under load. With heartbeats it goes in any case.
    */
   readonly gatherCommits?: boolean;
   /** Followers drop proposals instead of passing them to the leader. */
