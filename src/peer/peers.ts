@@ -190,6 +190,9 @@ class Network implements PeerNetwork {
       await new Promise<void>((resolve) => void timers.after(CLOSE_LOOK_MS, resolve));
     }
     for (const peer of peers) peer.stop();
+    // Whoever dials now is a stranger.
+    this.#peers.clear();
+    this.#remotes.clear();
     http.close();
   }
 }

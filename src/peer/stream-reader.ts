@@ -5,6 +5,7 @@
  * between attempts (PE-35). What a peer says no with decides nothing but what is logged, except
  * that it has removed this member (PE-20).
  */
+import { MalformedError } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
 import type { HttpBody, HttpClientResponse, Timer } from "../seam/index.ts";
 import type { Message } from "../wire/index.ts";
@@ -146,7 +147,9 @@ export class StreamReader {
       try {
         decoder.push(chunk);
       } catch (error) {
-        malformed = reasonOf(error);
+        // Anything else is a fault of our own, and not the peer's.
+        if (!(error instanceof MalformedError)) throw error;
+        malformed = error.message;
         body.destroy();
       }
     };

@@ -236,6 +236,21 @@ function rowOf(member: TestMember, other: TestMember) {
   return member.peers.measures().find((row) => row.id === other.id);
 }
 
+test("close: what was sent just before → still arrives; then nobody is taken in", async (t) => {
+  const [a, b] = await startConnectedPair(t);
+  for (let at = 1; at <= 50; at += 1) {
+    const parts = { type: MessageType.TIMEOUT_NOW, from: a.id, to: b.id, term: at };
+    a.peers.network.send(messageOf(parts));
+  }
+  await a.peers.network.close();
+  for (let at = 1; at <= 50; at += 1) assert.equal((await b.handler.messages.next()).term, at);
+  const answer = await dial(t, a, { target: "/raft/stream/message/b" });
+  assert.equal(answer.status, 404);
+  answer.body.destroy();
+  assert.equal(a.peers.network.connectedSinceMs(b.id), undefined);
+  a.peers.network.send(messageOf({ type: MessageType.VOTE, from: a.id, to: b.id, term: 99 }));
+});
+
 test("message by POST: from a removed member or to another one → 403 (PE-23)", async (t) => {
   const a = await startTestMember(t, 0xan);
   const b = await startTestMember(t, 0xbn);
