@@ -3,6 +3,7 @@
  * settings.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -192,19 +193,32 @@ function tail(path: string): string {
   return readFileSync(path, "utf8").trimEnd().split("\n").slice(-LOG_LINES_SHOWN).join("\n");
 }
 
-/** Two ports that were free a moment ago. */
+/**
+ * Two ports that were free a moment ago, below those that the system gives to outgoing connections:
+ * the generator opens hundreds of these, and one of them may take a member's port while it is down.
+ */
 export async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(0, "127.0.0.1", resolve);
-    });
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port was given");
-    ports.push(address.port);
+  return [await freePort(), await freePort()];
+}
+
+const PORT_LO = 20_001;
+const PORT_HI = 32_000;
+/** Ports given out are not given out again, as their servers may not have started yet. */
+const given = new Set<number>();
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORT_LO, PORT_HI);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
   }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return [ports[0] as number, ports[1] as number];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
