@@ -183,7 +183,7 @@ export class SnapshotInbox {
 
 /**
  * Writes in blocks, one of them under way while the next is filled: chunks as they come from a
- * connection are small, and a trip to the disk for each would wait for the next thread that is free.
+ * connection are small, and a trip to the disk for each would wait for a thread that is free.
  */
 class BlockWriter {
   readonly #file: OpenFile;
