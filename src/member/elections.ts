@@ -10,7 +10,7 @@ import type { Driver } from "./driver.ts";
 
 export interface ElectionsOptions {
   readonly id: bigint;
-  readonly driver: Driver;
+  readonly driver: Pick<Driver, "leader" | "campaign" | "forgetLeader" | "tick">;
   readonly timers: Timers;
   readonly entropy: Entropy;
   readonly electionTicks: number;

@@ -76,7 +76,7 @@ test("read rounds: a read that comes during a round → the next one: its round 
   assert.deepEqual(answers, ["a", "b"]);
 });
 
-test("read rounds: reads of followers → in the leader's round, each answered with its context (RA-03)", () => {
+test("read rounds: reads of followers → in the leader's round, each answered with its context", () => {
   const { rounds, asked, sent, answers, read, confirm, forward } = setUp();
   read("a");
   forward(2n, "two");
@@ -106,7 +106,7 @@ test("read rounds: no leader → they wait; a leader → they are asked for", ()
   assert.deepEqual(answers, ["a"]);
 });
 
-test("read rounds: the leader is lost in the middle → a new round, the old answer is void (RA-03)", () => {
+test("read rounds: the leader is lost in the middle → a new round, the old answer is void", () => {
   const { rounds, asked, answers, read, confirm } = setUp();
   read("a");
   rounds.start(0);

@@ -46,6 +46,7 @@ function setUp() {
   const log: string[] = [];
   const works: PromiseWithResolvers<void>[] = [];
   const told: bigint[] = [];
+  const acknowledged: number[] = [];
   const broken: unknown[] = [];
   const work = () => {
     const settle = Promise.withResolvers<void>();
@@ -68,7 +69,10 @@ function setUp() {
       return work();
     },
     deliver: (responses: readonly Message[]) => {
-      for (const { to } of responses) told.push(to);
+      for (const { to, type, index } of responses) {
+        told.push(to);
+        if (type === MessageType.APP_RESP) acknowledged.push(index);
+      }
     },
     onBroken: (error) => broken.push(error),
   });
@@ -82,7 +86,7 @@ function setUp() {
     works[at]?.reject(new Error("EIO"));
     await settled();
   };
-  return { queue, log, told, broken, push, durable, failed };
+  return { queue, log, told, acknowledged, broken, push, durable, failed };
 }
 
 test("storage queue: entries → shown to the consensus, written, answered once durable (RA-04)", async () => {
@@ -124,6 +128,23 @@ test("storage queue: answers → in the order of the writes, whichever is durabl
   assert.deepEqual(told, [], "an answer waits for all that came before it");
   await durable(0);
   assert.deepEqual(told, [1n, 2n, 3n]);
+});
+
+test("storage queue: acknowledgements that are durable together → only the last is sent (RA-03)", async () => {
+  const { queue, told, push, durable, acknowledged } = setUp();
+  const acknowledge = (index: number) => {
+    const message = messageOf({ entries: [index] });
+    const type = MessageType.APP_RESP;
+    message.responses.push({ ...emptyRaftMessage(), type, to: 1n, term: 2, index });
+    queue.push(message);
+  };
+  acknowledge(6);
+  acknowledge(7);
+  push({ tells: [2n] });
+  await durable(1);
+  await durable(0);
+  assert.deepEqual(told, [1n, 2n]);
+  assert.deepEqual(acknowledged, [7]);
 });
 
 test("storage queue: a write fails → told once, nothing is answered or written any more", async () => {
