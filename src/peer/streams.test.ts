@@ -5,6 +5,7 @@ import { openHttpClient, systemClock } from "../host/index.ts";
 import type { HttpBody } from "../seam/index.ts";
 import { type Message, MessageType } from "../wire/index.ts";
 import {
+  Arrivals,
   CLUSTER_ID,
   connected,
   entryOf,
@@ -195,6 +196,23 @@ test("stream dial: answered 410 → this member hears that it was removed, once 
   await a.handler.removals.next();
   await a.log.line("status 410");
   assert.equal(a.handler.removals.all.length, 1);
+});
+
+test("stream dial: refused again and again → ten attempts a second at most (PE-35)", async (t) => {
+  const a = await startTestMember(t, 0xan);
+  const b = await startTestMember(t, 0xbn);
+  const dialledMs = new Arrivals<number>();
+  b.route = (request, response) => {
+    if (request.path.includes("msgapp")) dialledMs.add(performance.now());
+    response.send(404, {}, "error sender not found\n");
+  };
+  a.peers.network.add(b.id, [b.url]);
+  const firstMs = await dialledMs.next();
+  await dialledMs.next();
+  await dialledMs.next();
+  const tookMs = (await dialledMs.next()) - firstMs;
+  // Timers may fire a millisecond early.
+  assert.ok(tookMs >= 3 * 99, `four dials in ${tookMs} ms`);
 });
 
 test("stream dial: an older member of a version without streams → not used (PE-39)", async (t) => {
