@@ -98,6 +98,8 @@ export class SimulatedLink {
 export interface Endpoint extends OpenEndpointOptions {
   readonly openedMs: number;
   readonly peers: Map<bigint, readonly string[]>;
+  /** Who was heard from and is no member here: they say where they are reached (surface 15.2). */
+  readonly remotes: Map<bigint, readonly string[]>;
   isListening: boolean;
 }
 
@@ -132,6 +134,7 @@ export class SimulatedNetwork {
       ...options,
       openedMs: this.time.monotonicMs(),
       peers: new Map(),
+      remotes: new Map(),
       isListening: true,
     };
     this.#endpoints.add(endpoint);
@@ -255,7 +258,7 @@ export class SimulatedNetwork {
   /* Messages */
 
   send(from: Endpoint, message: Message): void {
-    const urls = from.peers.get(message.to);
+    const urls = from.peers.get(message.to) ?? from.remotes.get(message.to);
     if (!from.isListening || urls === undefined) return;
     const to = this.hostOf(urls);
     this.tell("sent", from.host, to, message);
@@ -307,6 +310,7 @@ export class SimulatedNetwork {
   #deliver(from: Endpoint, target: Endpoint, message: Message): void {
     if (!target.isListening) return this.tell("lost", from.host, target.host, message);
     const isOther = target.handler.clusterId !== from.handler.clusterId;
+    if (!isOther) target.remotes.set(from.handler.id, from.urls);
     const receipt = isOther ? "notForMe" : target.handler.receive(message);
     if (receipt === "taken") return this.tell("delivered", from.host, target.host, message);
     this.tell("refused", from.host, target.host, message);
@@ -420,7 +424,11 @@ class EndpointNetwork implements PeerNetwork {
 
   remove(id: bigint): void {
     this.#endpoint.peers.delete(id);
+    this.#endpoint.remotes.delete(id);
   }
+
+  /** Every message leaves by itself here, when its link's delay says so. */
+  flush(): void {}
 
   send(message: Message): void {
     this.#network.send(this.#endpoint, message);

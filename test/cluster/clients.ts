@@ -129,6 +129,8 @@ function checkAcknowledged(node: ClusterNode, { key, value, revision }: Acknowle
 /** Watches a range from revision 1 on, at one member after another; notes what is not right. */
 export class Follower {
   readonly events: RecordedEvent[] = [];
+  /** By revision: when the event came, in simulated ms. */
+  readonly seenAtMs = new Map<number, number>();
   readonly faults: string[] = [];
   /** Times that it had to begin at another member. */
   moves = 0;
@@ -139,6 +141,8 @@ export class Follower {
   #close: () => void = () => undefined;
   /** All up to here was seen. */
   #revision = 0;
+  /** Up to here something may have been missed rightly. */
+  #compacted = 0;
 
   constructor(cluster: Cluster, key: string, rangeEnd: string) {
     this.#cluster = cluster;
@@ -153,7 +157,9 @@ export class Follower {
     this.#life = life;
     const recorder = new WatchRecorder();
     recorder.onResponse = (response) => {
-      if (this.#life !== life || response.kind !== "events") return;
+      if (this.#life !== life) return;
+      if (response.kind === "canceled") return this.#canceled(response.compactRevision);
+      if (response.kind !== "events") return;
       for (const event of response.events) this.#take(event, node.host);
     };
     const stream = node.running.openWatchStream(recorder);
@@ -177,6 +183,13 @@ export class Follower {
     this.moves += 1;
   }
 
+  /** What it wanted is compacted: it goes on after that, the next time that it is mended. */
+  #canceled(compactRevision: number): void {
+    this.#life = undefined;
+    this.#compacted = compactRevision;
+    this.#revision = Math.max(this.#revision, compactRevision);
+  }
+
   get isFollowing(): boolean {
     return this.#life !== undefined;
   }
@@ -193,6 +206,7 @@ export class Follower {
       this.faults.push(`${host}: revision ${event.modRevision} after ${this.#revision}`);
     }
     this.#revision = event.modRevision;
+    this.seenAtMs.set(event.modRevision, this.#cluster.nowMs);
     this.events.push(event);
   }
 
@@ -201,7 +215,7 @@ export class Follower {
     if (this.faults.length > 0) throw new Error(`watch: ${this.faults.join("; ")}`);
     const seen = new Map(this.events.map((event) => [event.modRevision, event]));
     for (const { key, value, revision } of acknowledged) {
-      if (key < this.#key || key >= this.#rangeEnd) continue;
+      if (key < this.#key || key >= this.#rangeEnd || revision <= this.#compacted) continue;
       const event = seen.get(revision);
       if (event?.key !== key || event.value !== value) {
         throw new Error(`watch: ${key}=${value} at ${revision} was not seen`);

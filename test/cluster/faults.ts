@@ -43,6 +43,8 @@ export class Faults {
   readonly #options: FaultOptions;
   /** The highest revision that may be compacted. */
   compacted = 0;
+  /** Changes of the membership that were made. */
+  changes = 0;
   #isChanging = false;
   #guests = 0;
 
@@ -168,7 +170,9 @@ export class Faults {
   #ask(question: (member: ClusterMember, waiter: Waiter<MembershipChange>) => void) {
     const node = this.#options.prng.pick(this.#cluster.live);
     if (node === undefined) return Promise.resolve(undefined);
-    return this.#cluster.ask<MembershipChange>(node, question).catch((error: unknown) => {
+    const asked = this.#cluster.ask<MembershipChange>(node, question);
+    void asked.then(() => (this.changes += 1)).catch(() => undefined);
+    return asked.catch((error: unknown) => {
       this.#cluster.note(`${node.host} does not change the members: ${String(error)}`);
       return undefined;
     });

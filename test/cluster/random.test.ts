@@ -8,6 +8,7 @@ import { Prng } from "../../src/base/index.ts";
 import { Follower, Workload } from "./clients.ts";
 import { FAULT_KINDS, Faults } from "./faults.ts";
 import { Cluster } from "./harness.ts";
+import { LeaseClients } from "./lease-clients.ts";
 
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 10);
 const FIRST = Number(process.env["SIM_FIRST"] ?? 1);
@@ -18,7 +19,12 @@ interface Outcome {
   readonly simulatedMs: number;
   readonly acknowledged: number;
   readonly reads: number;
+  readonly renewals: number;
   readonly terms: number;
+  readonly snapshots: number;
+  /** Members added, promoted or removed. */
+  readonly changes: number;
+  readonly faults: string;
 }
 
 async function runSeed(seed: number): Promise<Outcome> {
@@ -29,16 +35,28 @@ async function runSeed(seed: number): Promise<Outcome> {
     size: prng.chance(0.75) ? 3 : 5,
     diskDelayMaxMs: prng.pick([0, 0.5, 5]),
     settings: {
-      snapshotCount: prng.pick([20, 100, 10_000]),
-      snapshotCatchUpEntries: prng.pick([0, 10, 5_000]),
+      snapshotCount: prng.pick([5, 20, 100, 10_000]),
+      snapshotCatchUpEntries: prng.pick([0, 3, 10, 5_000]),
       preVote: prng.chance(0.8),
+      strictReconfig: prng.chance(0.5),
+      ...prng.pick([
+        { electionTimeoutMs: 1_000, heartbeatMs: 100 },
+        { electionTimeoutMs: 300, heartbeatMs: 30 },
+      ]),
     },
   });
   await cluster.startAll();
   const workload = new Workload(cluster);
   workload.start(4, { keys: 3, restMaxMs: 60, prng: new Prng(prng.uint32()) });
-  const followers = [new Follower(cluster, "k", "l"), new Follower(cluster, "k", "l")];
-  for (const [at, follower] of followers.entries()) follower.follow(cluster.node(at + 1));
+  const leases = new LeaseClients(cluster);
+  leases.start(2, new Prng(prng.uint32()));
+  const leaseFollower = new Follower(cluster, "leased-", "leased.");
+  const followers = [
+    leaseFollower,
+    new Follower(cluster, "k", "l"),
+    new Follower(cluster, "k", "l"),
+  ];
+  for (const [at, follower] of followers.entries()) follower.follow(cluster.node((at % 3) + 1));
   const faults = new Faults(cluster, {
     prng: new Prng(prng.uint32()),
     kinds: kinds.length === 0 ? FAULT_KINDS : kinds,
@@ -51,7 +69,8 @@ async function runSeed(seed: number): Promise<Outcome> {
   await workload.finish();
   await cluster.heal();
   for (const follower of followers) follower.mend();
-  await cluster.run(2_000);
+  await leases.finish();
+  leases.check(leaseFollower);
   workload.check(cluster.live, faults.compacted);
   for (const follower of followers) follower.check(workload.acknowledged);
   await cluster.sameHash();
@@ -62,7 +81,11 @@ async function runSeed(seed: number): Promise<Outcome> {
     simulatedMs: cluster.nowMs,
     acknowledged: workload.acknowledged.length,
     reads: workload.reads,
+    renewals: leases.renewals,
     terms: cluster.invariants.leaders.size,
+    snapshots: cluster.snapshotsDelivered,
+    changes: faults.changes,
+    faults: [...faults.counts].map(([kind, count]) => `${kind} ${count}`).join(", "),
   };
 }
 
