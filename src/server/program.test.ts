@@ -230,9 +230,9 @@ test("program: systemd is told when it asked for it", async (t) => {
   t.after(() => watching.close());
   const env = { NOTIFY_SOCKET: "/run/n", PATH: `${directory}:${process.env["PATH"]}` };
   const program = start(t, directory, [], { env });
+  await program.line("ready to serve client requests");
   while (!existsSync(told)) await once(watching, "change");
   assert.equal(readFileSync(told, "utf8"), "/run/n --ready\n");
-  await program.line("ready to serve client requests");
 });
 
 test("program: SIGHUP keeps its default action", async (t) => {
