@@ -264,6 +264,19 @@ describe("cluster of processes", () => {
     assert.equal((await etcdctl(later, ["get", "k"])).stdout, "k\nw\n");
   });
 
+  test("stop: a member that has never found a leader → exit 0 within 5 s (FR-13)", async () => {
+    const all = await places("a", "b", "c");
+    const [a] = all as [Wanted, Wanted, Wanted];
+    const alone = await begin(a, { flags: flagsOf(a, all), isReadyAwaited: false });
+    await poll("no leader", async () => {
+      const answer = await fetch(`${alone.url}/health`).catch(() => undefined);
+      return answer?.status === 503;
+    });
+    const startedAt = performance.now();
+    assert.deepEqual(await alone.stop(), { code: 0, signal: null }, alone.tail());
+    assert.ok(performance.now() - startedAt < 5_000);
+  });
+
   test("stop: the leader hands over first, so that writes go on at once (FR-13)", async () => {
     const three = await cluster(3);
     const leader = await three.leader();
