@@ -16,6 +16,7 @@ const LONG = {
   CRASH_RUNS: "50",
   ROBUSTNESS_RUNS: "20",
   DIFF_RUNS: "100000",
+  SIM_SEEDS: "1000",
   LONG_SUITE: "1",
 };
 const CONCURRENCY = "2";

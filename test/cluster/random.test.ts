@@ -11,7 +11,7 @@ import { Cluster } from "./harness.ts";
 import { LeaseClients } from "./lease-clients.ts";
 
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 10);
-const FIRST = Number(process.env["SIM_FIRST"] ?? 1);
+const FIRST = Number(process.env["SIM_FIRST"] ?? process.env["SEED"] ?? 1);
 const RUN_MS = Number(process.env["SIM_MS"] ?? 20_000);
 
 interface Outcome {
