@@ -812,7 +812,9 @@ export class Raft {
   }
 
   #startRead(message: Message): StepResult {
-    if (this.#isLeaseBased || this.tracker.isSingleton) {
+    // A leader that was removed leads on for a moment: then the only voter is another one.
+    const isAlone = this.tracker.isSingleton && this.tracker.isVoter(this.id);
+    if (this.#isLeaseBased || isAlone) {
       this.#answerRead(message, this.log.committed);
       return "ok";
     }
