@@ -1,6 +1,6 @@
 /** `holdfast dev` as a user runs it, without a terminal. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import {
@@ -97,6 +97,9 @@ describe("holdfast dev", () => {
     const pids = await ready(child);
     await child.end("SIGKILL");
     await poll("the member ends", () => !isAlive(pids.get("m1") ?? 0));
+    const directory = /data and logs in (\S+) /.exec(child.stdout)?.[1] ?? "";
+    assert.ok(existsSync(directory), "what was not stopped is left to be looked at");
+    rmSync(directory, { recursive: true });
   });
 
   test("--kill-leader-every: kills and starts again, without end", async () => {
