@@ -40,7 +40,7 @@ async function newMachine(): Promise<Machine> {
   return machine;
 }
 
-/** Member 1 leads the voters 1 and 2 and a learner. What is proposed is applied when a test says so. */
+/** Member 1 leads the voters 1 and 2 and a learner. A test says when a proposal is applied. */
 async function setUp(options: { isStrict?: boolean } = {}) {
   const time = new ManualTime();
   const machine = await newMachine();

@@ -49,7 +49,7 @@ export interface VersionFacts {
 
 /**
  * The cluster version to propose; undefined = leave it. It only rises (PV-01), and not while a
- * member's version is unknown (PV-02), except down by one minor version to the target of a downgrade.
+ * member's version is unknown (PV-02), except down by one minor version to a downgrade's target.
  */
 export function decideClusterVersion(facts: VersionFacts): string | undefined {
   const lowest = lowestOf(facts.versions);

@@ -1,4 +1,4 @@
-/** The member as its peers meet it (seam/peers.ts): each call goes to the part whose matter it is. */
+/** The member as its peers meet it (seam/peers.ts): each call goes to the part that answers it. */
 import { EtcdError, errors } from "../errors/index.ts";
 import type {
   LeaseAnswer,

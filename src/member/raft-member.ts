@@ -108,7 +108,7 @@ export class RaftMember implements Member {
   readonly snapshots: Snapshots;
   readonly network: PeerNetwork;
   local: LocalStore;
-  /** Settles when the cluster knows this member: its attributes are applied. Set by who opens it. */
+  /** Settles when the cluster has applied this member's attributes. Set by who opens it. */
   introduced: Promise<void> = Promise.resolve();
   readonly #parts: RaftMemberParts;
   readonly #watch: WatchPump;

@@ -120,8 +120,8 @@ test("read rounds: the leader is lost in the middle → a new round, the old ans
   assert.deepEqual(answers, ["a", "b"]);
 });
 
-// Each time a round was overdue it was begun anew, and the answer to the one before was void: behind
-// a connection or a loop slower than the retry, no read was ever answered.
+// Each time a round was overdue it was begun anew, and the answer to the one before was void:
+// behind a connection or a loop slower than the retry, no read was ever answered.
 test("read rounds: no answer for long → asked again, and the late answer counts (KV-10)", () => {
   const { rounds, asked, answers, read, confirm, tick } = setUp();
   read("a");

@@ -135,8 +135,8 @@ export class ReadRounds {
   }
 
   /**
-   * The leader is another one: its round is void, those who asked here go on waiting. Whoever passed
-   * reads on asks the new leader.
+   * The leader is another one: its round is void, those who asked here go on waiting. Whoever
+   * passed reads on asks the new leader.
    */
   leaderChanged(): void {
     const round = this.#round;

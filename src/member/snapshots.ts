@@ -36,7 +36,7 @@ export interface SnapshotsOptions {
 
 export class Snapshots {
   readonly #options: SnapshotsOptions;
-  /** Members to which some are on their way, and how many: a new leader does not wait for the old. */
+  /** Members to which some are on their way, and how many: a new one does not wait for the old. */
   readonly #sending = new Map<bigint, number>();
   /** One is being made into a store, or waits for the consensus to take it. */
   #isTaken = false;

@@ -45,7 +45,7 @@ test("stalls: no tick for more than three heartbeats → in doubt (LE-04)", () =
 });
 
 // After SIGSTOP and SIGCONT the late tick came first, and the renewal that had waited in the socket
-// next: the tick was seen, so a leader that had long been replaced renewed a lease in its own memory.
+// next: the tick was seen, and a leader that had long been replaced renewed a lease by itself.
 test("stalls: the tick comes at last → in doubt until a round of reads is confirmed (LE-04)", () => {
   const { rounds, stalls, tickAfter } = setUp();
   tickAfter(5_000);
