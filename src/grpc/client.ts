@@ -71,7 +71,7 @@ export class ClientGroup {
   constructor(options: { clock: Clock; timers: Timers; flushQueue?: FlushQueue }) {
     this.clock = options.clock;
     this.#timers = options.timers;
-    this.flushQueue = options.flushQueue ?? new FlushQueue(options.timers);
+    this.flushQueue = options.flushQueue ?? new FlushQueue();
   }
 
   /** Takes over a connection that was just opened, and its events. */

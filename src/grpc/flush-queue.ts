@@ -1,29 +1,33 @@
-/** Writes each connection's output once a turn, however many calls were answered in it. */
-import type { Timers } from "../seam/index.ts";
+/**
+ * Writes each connection's output once, however many calls were answered by what runs at present:
+ * the input of a connection, or a batch of entries that was applied. Right after it, as a microtask:
+ * waiting for the event loop to come round would cost an answer as much as making it.
+ */
 
 export interface Flushable {
   flush(): void;
 }
 
 export class FlushQueue {
-  readonly #timers: Timers;
   readonly #run = (): void => this.flushNow();
+  readonly #afterThis: (run: () => void) => void;
   #waiting: Flushable[] = [];
 
-  constructor(timers: Timers) {
-    this.#timers = timers;
+  /** `afterThis` calls a function once the present callback has run. */
+  constructor(afterThis: (run: () => void) => void = queueMicrotask) {
+    this.#afterThis = afterThis;
   }
 
   /**
-   * `flushable.flush()` will be called at the end of this turn. Once a turn, by its owner's care.
+   * `flushable.flush()` will be called when the present callback has run. Once, by its owner's care.
    */
   add(flushable: Flushable): void {
-    if (this.#waiting.length === 0) this.#timers.soon(this.#run);
+    if (this.#waiting.length === 0) this.#afterThis(this.#run);
     this.#waiting.push(flushable);
   }
 
   /**
-   * For who knows that its batch is complete: the same, without waiting for the end of the turn.
+   * For who knows that its batch is complete: the same, without waiting for its end.
    */
   flushNow(): void {
     const waiting = this.#waiting;

@@ -16,6 +16,7 @@ import {
 } from "../testing/index.ts";
 import { type CallOptions, ClientGroup, type ClientOptions, type GrpcClient } from "./client.ts";
 import type { ClientCall } from "./client-call.ts";
+import { FlushQueue } from "./flush-queue.ts";
 import { GRPC_LIMITS_DEFAULT } from "./limits.ts";
 import { encodeBinary } from "./metadata.ts";
 import { GrpcServer, type GrpcServerOptions } from "./server.ts";
@@ -44,12 +45,23 @@ interface Ending {
 class World {
   readonly time = new ManualTime();
   readonly server: GrpcServer;
-  readonly group = new ClientGroup({ clock: this.time, timers: this.time });
+  readonly group = new ClientGroup({
+    clock: this.time,
+    timers: this.time,
+    flushQueue: new FlushQueue((run) => this.time.soon(run)),
+  });
   readonly ends: PairedConnection[] = [];
 
   constructor(methods: Record<string, Method>, extras: ServerExtras = {}) {
     const table: MethodTable = new Map(Object.entries(methods));
-    const options = { methods: table, clock: this.time, timers: this.time, logger: QUIET };
+    const flushQueue = new FlushQueue((run) => this.time.soon(run));
+    const options = {
+      methods: table,
+      clock: this.time,
+      timers: this.time,
+      logger: QUIET,
+      flushQueue,
+    };
     this.server = new GrpcServer({ ...options, ...extras });
   }
 

@@ -56,7 +56,7 @@ export class GrpcServer {
       registry: { entries, services },
       limits: { ...GRPC_LIMITS_DEFAULT, ...options.limits },
       keepalive: { ...KEEPALIVE_DEFAULT, ...options.keepalive },
-      flushQueue: options.flushQueue ?? new FlushQueue(options.timers),
+      flushQueue: options.flushQueue ?? new FlushQueue(),
       stats: this.stats,
     };
     this.#ticker = options.timers.every(TICK_MS, () => this.tick(options.clock.monotonicMs()));

@@ -29,7 +29,12 @@ import {
 } from "../wire/index.ts";
 import { errors } from "../errors/index.ts";
 import { type Applier, ApplyQueue } from "./apply-queue.ts";
-import { APPLYING_BYTES_MAX, SHARE_COMMIT_MS, UNCOMMITTED_BYTES_MAX } from "./limits.ts";
+import {
+  APPLYING_BYTES_MAX,
+  SHARE_COMMIT_MS,
+  TURN_ROUNDS_MAX,
+  UNCOMMITTED_BYTES_MAX,
+} from "./limits.ts";
 import { Proposals } from "./proposals.ts";
 import type { RaftStorage } from "./raft-storage.ts";
 import { ReadRounds } from "./read-rounds.ts";
@@ -73,6 +78,8 @@ export class Driver {
   readonly #applyQueue: ApplyQueue;
   #confChanges: ConfChange[] = [];
   #isTurnPlanned = false;
+  /** Something came since the last look. */
+  #isNewsWaiting = false;
   /** Entries in this range of the log are waited for by followers' clients; 0 = none. */
   #firstAwaited = 0;
   #lastAwaited = 0;
@@ -154,12 +161,10 @@ export class Driver {
 
   /** Something was put into `proposals` or `reads`, or changed that they wait for. */
   wake(): void {
+    this.#isNewsWaiting = true;
     if (this.#isTurnPlanned || this.#isStopped) return;
     this.#isTurnPlanned = true;
-    this.#options.timers.soon(() => {
-      this.#isTurnPlanned = false;
-      this.#turn();
-    });
+    this.#options.timers.soon(this.#turn);
   }
 
   /** The store has caught up with what was applied. */
@@ -253,20 +258,31 @@ export class Driver {
     this.wake();
   }
 
-  #turn(): void {
-    if (this.#isStopped) return;
-    try {
+  /** What it causes itself belongs to the same turn, but for news without end. */
+  readonly #turn = (): void => {
+    if (!this.#isStopped) {
+      try {
+        for (let round = 0; round < TURN_ROUNDS_MAX && this.#isNewsWaiting; round += 1) {
+          this.#isNewsWaiting = false;
+          this.#work();
+        }
+      } catch (error) {
+        this.#broken(error);
+      }
+    }
+    this.#isTurnPlanned = false;
+    if (this.#isNewsWaiting) this.wake();
+    this.#checkIdle();
+  };
+
+  #work(): void {
+    this.#feed();
+    this.#shareCommit();
+    while (this.node.hasReady()) {
+      this.#process(this.node.ready());
       this.#feed();
       this.#shareCommit();
-      while (this.node.hasReady()) {
-        this.#process(this.node.ready());
-        this.#feed();
-        this.#shareCommit();
-      }
-    } catch (error) {
-      this.#broken(error);
     }
-    this.#checkIdle();
   }
 
   #feed(): void {
@@ -353,6 +369,7 @@ export class Driver {
       if (message.type === MessageType.SNAP) this.#options.events.sendSnapshot(message);
       else this.#options.network.send(message);
     }
+    this.#options.network.flush();
   }
 
   #deliver(responses: readonly Message[]): void {

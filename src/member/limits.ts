@@ -47,3 +47,5 @@ export const CLOSE_WAIT_MS = 2_000;
 export const OLD_STORE_KEPT_MS = 10_000;
 /** A moved commit index waits this long for entries to go along with. */
 export const SHARE_COMMIT_MS = 2;
+/** What the driver's work brings about is looked at this often before the event loop runs on. */
+export const TURN_ROUNDS_MAX = 4;

@@ -119,6 +119,10 @@ class Network implements PeerNetwork {
     if (this.#scheduled.push(writer) === 1) queueMicrotask(this.#flush);
   }
 
+  flush(): void {
+    this.#flushAll();
+  }
+
   #flushAll(): void {
     const writers = this.#scheduled;
     this.#scheduled = [];

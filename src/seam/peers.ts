@@ -61,6 +61,8 @@ export interface PeerNetwork {
    * before this returns.
    */
   send(message: Message): void;
+  /** What was sent leaves now, rather than at the end of the turn of the event loop. */
+  flush(): void;
   /** Sends MsgSnap with its image; the outcome comes as `snapshotSent`. Takes over the image. */
   sendSnapshot(message: Message, image: SnapshotImage): void;
   /** Monotonic ms since when messages flow to the member; undefined = they do not. */

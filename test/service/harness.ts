@@ -66,6 +66,7 @@ const LONELY: PeerNetwork = {
   update: () => undefined,
   remove: () => undefined,
   send: () => undefined,
+  flush: () => undefined,
   sendSnapshot: (_message, image) => image.close(),
   connectedSinceMs: () => undefined,
   versions: refuse,
