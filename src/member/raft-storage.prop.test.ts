@@ -57,6 +57,7 @@ class History {
       onLoaded: () => this.#onLoaded?.(),
       onLoadFailed: (error) => failures.push(error),
       cacheBytesMax: this.prng.below(12_000),
+      cacheEntriesMax: this.prng.below(80),
       pageBytesMax: 1 + this.prng.below(3000),
     });
   }

@@ -73,6 +73,17 @@ test("raft storage: what is not applied → stays in memory whatever it weighs (
   assert.deepEqual(loads, []);
 });
 
+test("raft storage: many small entries → the newest stay in memory, however few bytes they are", () => {
+  const { storage } = newWorld(0, 1000, { cacheEntriesMax: 10 });
+  storage.append(run(1, 101));
+  assert.equal(storage.cachedFrom, 1, "nothing is applied");
+  storage.setApplied(100);
+  assert.equal(storage.cachedFrom, 91);
+  assert.deepEqual(storage.entries(91, 101, 1e9), run(91, 101));
+  storage.append(run(101, 111));
+  assert.equal(storage.cachedFrom, 101);
+});
+
 test("raft storage: entries that left memory → pending, then read from disk by pages", async () => {
   const { storage, loads, loaded } = newWorld(100, 10);
   assert.equal(storage.entries(20, 101, 1e9), "pending");

@@ -11,7 +11,7 @@
  * Entries up to `applied` may leave memory: those are committed and durable, so the write-ahead log
  * has them, and nothing will replace them. What is not applied never leaves and is never `pending`.
  */
-import { assert } from "../base/index.ts";
+import { APPLY_GAP_MAX, assert } from "../base/index.ts";
 import type { Storage } from "../raft/index.ts";
 import type { LogPoint, TermRuns } from "../wal/index.ts";
 import {
@@ -61,11 +61,15 @@ export interface RaftStorageOptions {
   readonly onLoadFailed: (error: Error) => void;
   /** Bytes of entries kept in memory, applied ones included. */
   readonly cacheBytesMax?: number;
+  /** Entries kept in memory, applied ones included. */
+  readonly cacheEntriesMax?: number;
   /** Bytes of entries read from the log at once. */
   readonly pageBytesMax?: number;
 }
 
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
+/** Twice what may be committed and not applied: a follower half a second behind needs no disk. */
+const CACHE_ENTRIES_MAX = 2 * APPLY_GAP_MAX;
 /** What an entry costs in memory beside its bytes. */
 const ENTRY_OVERHEAD_BYTES = 160;
 /** Read from the log at once: two append messages. */
@@ -91,6 +95,7 @@ export class RaftStorage implements Storage {
   readonly #options: RaftStorageOptions;
   readonly #terms: TermRuns;
   readonly #cacheBytesMax: number;
+  readonly #cacheEntriesMax: number;
   readonly #pageBytesMax: number;
   /** Entry i stands at `#cache[#head + i - #cachedFrom]`; up to the end of the log. */
   #cache: Entry[] = [];
@@ -111,6 +116,7 @@ export class RaftStorage implements Storage {
     this.#options = options;
     this.#terms = log.terms;
     this.#cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES_MAX;
+    this.#cacheEntriesMax = options.cacheEntriesMax ?? CACHE_ENTRIES_MAX;
     this.#pageBytesMax = options.pageBytesMax ?? PAGE_BYTES_MAX;
     this.#applied = log.applied;
     this.#cachedFrom = this.lastIndex() + 1 - log.entries.length;
@@ -218,11 +224,16 @@ export class RaftStorage implements Storage {
     this.#evict();
   }
 
+  get #isFull(): boolean {
+    if (this.#cachedBytes > this.#cacheBytesMax) return true;
+    return this.#cache.length - this.#head > this.#cacheEntriesMax;
+  }
+
   #evict(): void {
     const first = this.firstIndex();
     while (this.#cachedFrom <= this.#applied) {
       const isReleased = this.#cachedFrom < first;
-      if (!isReleased && this.#cachedBytes <= this.#cacheBytesMax) break;
+      if (!isReleased && !this.#isFull) break;
       this.#cachedBytes -= costBytes(this.#cache[this.#head] as Entry);
       this.#cache[this.#head] = DROPPED;
       this.#head += 1;
