@@ -11,7 +11,7 @@ import { VALUE_BYTES } from "./cases.ts";
 import { ClusterHome, pause } from "./cluster-home.ts";
 import { GeneratorProcess } from "./generator-process.ts";
 import type { Job } from "./load/jobs.ts";
-import { readMemory } from "./process-stats.ts";
+import { PeakWatch, readMemory } from "./process-stats.ts";
 import { median } from "./ratio.ts";
 import { type GapFigures, RetryingPuts } from "./retrying-puts.ts";
 import type { RunSettings } from "./runner.ts";
@@ -32,6 +32,7 @@ const CATCH_UP_PUTS_PER_TXN = 10;
 const CATCH_UP_FLAGS = ["--snapshot-count=1000"];
 const CATCH_UP_MS_MAX = 600_000;
 const STATUS_EVERY_MS = 20;
+const PEAK_WATCH_MS = 5;
 
 export async function runClusterCase(
   spec: CaseSpec,
@@ -187,6 +188,10 @@ class ClusterBench {
       const idle = puts.figures();
       const goal = (await (await this.#home.leader()).status())?.index ?? 0n;
       puts.reset();
+      const memory = this.#home.pids.map((pid) => ({
+        before: readMemory(pid).anonymousBytes,
+        watch: new PeakWatch(pid, PEAK_WATCH_MS),
+      }));
       const startedMs = performance.now();
       const { ended } = learner.launch();
       const caughtUp = async (): Promise<void> => {
@@ -195,7 +200,9 @@ class ClusterBench {
           await pause(STATUS_EVERY_MS);
         }
       };
-      await Promise.race([caughtUp(), ended, this.#home.ended]);
+      await Promise.race([caughtUp(), ended, this.#home.ended]).finally(() => {
+        for (const { watch } of memory) watch.stop();
+      });
       const catchUpSeconds = (performance.now() - startedMs) / 1000;
       const busy = puts.figures();
       return {
@@ -205,6 +212,7 @@ class ClusterBench {
         putSlowdown: busy.meanMs / idle.meanMs,
         gap: busy.gapMs,
         lostWrites: busy.failed,
+        growth: Math.max(...memory.map(({ before, watch }) => watch.stop() - before)),
         peakRss: this.#peakRss(),
       };
     } finally {

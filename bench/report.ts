@@ -117,6 +117,8 @@ function figureTable(samples: readonly Sample[]): string {
 
 /** In the watch cases what counts are events. */
 function titleOf(spec: CaseSpec, metric: MetricSpec): string {
+  if (spec.kind === "catch-up" && metric.id === "growth") return "largest growth of a member";
+  if (spec.kind === "catch-up" && metric.id === "idleMean") return "put, mean, before";
   if (spec.kind !== "watch") return metric.title;
   if (metric.id === "throughput") return "events delivered";
   if (metric.id === "cpu") return "server CPU per event";
