@@ -7,8 +7,7 @@
  *
  * open-member.ts makes one; peer-side.ts is what its peers see.
  */
-import { type ApplyResponse, costOfOperation } from "../apply/index.ts";
-import type { DowngradeInfo } from "../apply/index.ts";
+import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
@@ -33,9 +32,7 @@ import {
   type AlarmMember,
   type ConfState,
   type HardState,
-  marshalRaftRequest,
   type RaftOperation,
-  type RaftRequest,
   type RangeRequest,
   type RangeResponse,
   type Snapshot,
@@ -49,10 +46,11 @@ import { Driver } from "./driver.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { LeaderQuestions } from "./leader-questions.ts";
 import { LeaseService } from "./lease-service.ts";
-import { CLOSE_WAIT_MS, OVERLAY_BYTES_MAX, PROPOSALS_MAX, TICK_INTERVAL_MS } from "./limits.ts";
+import { CLOSE_WAIT_MS, OVERLAY_BYTES_MAX, TICK_INTERVAL_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import { LogReleaser } from "./log-releaser.ts";
 import { PeerSide } from "./peer-side.ts";
+import { Proposer } from "./proposer.ts";
 import type { RaftStorage } from "./raft-storage.ts";
 import type { MemberSettings } from "./settings.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -117,16 +115,15 @@ export class RaftMember implements Member {
   readonly #releaser: LogReleaser;
   readonly leaseService: LeaseService;
   readonly #alarms: AlarmRaiser;
+  readonly #proposer: Proposer;
   readonly #autoCompactor: AutoCompactor;
   readonly #timers: Timer[] = [];
-  readonly #memberPrefix: number;
-  /** Below 2^48: milliseconds since the epoch (40 bits) and a counter, as etcd's request ids. */
-  #sequence: number;
   #nowMs: number;
   readonly #stalls: StallWatch;
   #hasFailed = false;
   #isClosing = false;
   #closing: Promise<void> | undefined;
+
   constructor(parts: RaftMemberParts) {
     this.#parts = parts;
     this.id = parts.id;
@@ -140,8 +137,6 @@ export class RaftMember implements Member {
       isLeader: () => this.driver.isLeader,
       readIndex: (waiter) => this.readIndex(waiter),
     });
-    this.#memberPrefix = Number(parts.id & 0xffffn);
-    this.#sequence = (clock.wallMs() % 2 ** 40) * 256;
     this.#watch = new WatchPump({
       ...parts,
       store: () => this.local.store,
@@ -154,13 +149,29 @@ export class RaftMember implements Member {
       Math.round(settings.electionTimeoutMs / settings.heartbeatMs),
     );
     this.driver = this.#newDriver(electionTicks);
+    this.#alarms = new AlarmRaiser({
+      id: this.id,
+      alarmSet: () => this.local.alarmSet,
+      propose: (operation, waiter) => this.propose(operation, waiter),
+      logger: parts.logger,
+    });
+    this.#proposer = new Proposer({
+      id: this.id,
+      wallMs: clock.wallMs(),
+      requestBytesMax: settings.requestBytesMax,
+      local: () => this.local,
+      driver: this.driver,
+      alarms: this.#alarms,
+      timers,
+      isStopped: () => this.#isStopped,
+    });
     this.#questions = new LeaderQuestions({
       id: this.id,
       timers,
       nowMs: () => clock.monotonicMs(),
       timeoutMs: this.requestTimeoutMs,
       leader: () => this.leader,
-      isStopped: () => this.#isClosing || this.#hasFailed,
+      isStopped: () => this.#isStopped,
     });
     this.cluster = this.#newCluster(electionTicks);
     this.#releaser = new LogReleaser({
@@ -174,12 +185,6 @@ export class RaftMember implements Member {
     });
     this.snapshots = parts.makeSnapshots(this);
     this.leaseService = this.#newLeaseService();
-    this.#alarms = new AlarmRaiser({
-      id: this.id,
-      alarmSet: () => this.local.alarmSet,
-      propose: (operation, waiter) => this.propose(operation, waiter),
-      logger: parts.logger,
-    });
     this.#autoCompactor = new AutoCompactor({
       retention: settings.retention,
       clock,
@@ -222,8 +227,8 @@ export class RaftMember implements Member {
       network: this.network,
       questions: this.#questions,
       electionTicks,
-      newRequestId: () => (BigInt(this.#memberPrefix) << 48n) | BigInt(this.#nextSequence()),
-      propose: (operation, waiter) => this.#propose(operation, waiter, true),
+      newRequestId: () => this.#proposer.newRequestId(),
+      propose: (operation, waiter) => this.#proposeAsLeader(operation, waiter),
     });
   }
 
@@ -234,7 +239,7 @@ export class RaftMember implements Member {
       isPrimary: () => this.#isPrimary,
       isHeldUp: () => this.#stalls.isInDoubt,
       readIndex: (waiter) => this.readIndex(waiter),
-      propose: (operation, waiter) => this.#propose(operation, waiter, true),
+      propose: (operation, waiter) => this.#proposeAsLeader(operation, waiter),
       questions: this.#questions,
       network: this.network,
       electionTimeoutMs: settings.electionTimeoutMs,
@@ -254,6 +259,10 @@ export class RaftMember implements Member {
     );
     this.driver.wake();
     this.cluster.elections.standIfAlone();
+  }
+
+  get #isStopped(): boolean {
+    return this.#isClosing || this.#hasFailed;
   }
 
   get raftTerm(): number {
@@ -309,52 +318,17 @@ export class RaftMember implements Member {
   /* Writes */
 
   propose(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
-    this.#propose(operation, waiter, false);
+    this.#proposer.propose(operation, waiter, this.#nowMs, false);
   }
 
-  #propose(operation: RaftOperation, waiter: Waiter<ApplyResponse>, isLeaders: boolean): void {
-    const cost = costOfOperation(operation);
-    if (cost > 0 && !this.local.quota.admits(cost, this.#nowMs)) {
-      this.#alarms.noSpace(this.local.quota.limitBytes, this.local.backend.sizeBytes().inUse);
-      return this.#refuse(waiter, errors.NoSpace);
-    }
-    if (this.#isClosing || this.#hasFailed) return this.#refuse(waiter, errors.Stopped);
-    const { proposals } = this.driver;
-    if (proposals.size >= PROPOSALS_MAX) return this.#refuse(waiter, errors.TooManyRequests);
-    const request: RaftRequest = {
-      header: {
-        memberPrefix: this.#memberPrefix,
-        sequence: this.#nextSequence(),
-        username: "",
-        authRevision: 0,
-      },
-      operation,
-    };
-    const data = marshalRaftRequest(request);
-    if (data.length > this.#parts.settings.requestBytesMax) {
-      return this.#refuse(waiter, errors.RequestTooLarge);
-    }
-    proposals.add({ data, request, waiter, atMs: this.#nowMs, isLeaders, term: 0 });
-    this.driver.wake();
-  }
-
-  #nextSequence(): number {
-    this.#sequence += 1;
-    return this.#sequence;
-  }
-
-  /** Proposals refused for a reason that is not their own. */
-  #proposalsFailed = 0;
-
-  #refuse<T>(waiter: Waiter<T>, error: EtcdError): void {
-    this.#proposalsFailed += 1;
-    this.#parts.timers.soon(() => waiter.refused(error));
+  #proposeAsLeader(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
+    this.#proposer.propose(operation, waiter, this.#nowMs, true);
   }
 
   /* Reads */
 
   readIndex(waiter: Waiter<void>): void {
-    if (this.#hasFailed || this.#isClosing) return waiter.refused(errors.Stopped);
+    if (this.#isStopped) return waiter.refused(errors.Stopped);
     // What one voter has applied is all that was ever acknowledged: it needs no round (KV-10).
     if (this.#isPrimary && this.#isOnlyVoter) return waiter.done();
     this.driver.reads.add(waiter, this.#nowMs);
@@ -538,7 +512,7 @@ export class RaftMember implements Member {
   }
 
   #timedOut(atMs: number): EtcdError {
-    this.#proposalsFailed += 1;
+    this.#proposer.failed += 1;
     return this.cluster.leadership.timeoutError(atMs);
   }
 
@@ -558,7 +532,7 @@ export class RaftMember implements Member {
     if (!this.driver.isLeader) return;
     const { logger } = this.#parts;
     logger.info("starting auto compaction", { revision });
-    this.#propose(
+    this.#proposeAsLeader(
       { kind: "compaction", compaction: { revision, physical: false } },
       {
         done: () => undefined,
@@ -567,7 +541,6 @@ export class RaftMember implements Member {
           logger.warn("auto compaction was refused", { revision, error: error.message });
         },
       },
-      true,
     );
   }
 
@@ -591,7 +564,7 @@ export class RaftMember implements Member {
       leases: { ...this.leaseService.stats, count: lessor.size },
       operations: this.#applier.operations,
       proposalsPending: this.driver.proposals.size,
-      proposalsFailed: this.#proposalsFailed,
+      proposalsFailed: this.#proposer.failed,
       keys: store.keyCount,
       compactRevision: store.compactRevision,
       cluster: {
