@@ -97,6 +97,21 @@ test("apply queue: many entries → slices with turns of the loop between them",
   assert.deepEqual(done, [1]);
 });
 
+test("apply queue: many batches that wait → a slice is no longer for it, each is done in its turn", () => {
+  const { queue, steps, store, time } = setUp();
+  store.isBehind = true;
+  const done: number[] = [];
+  const half = APPLY_SLICE_ENTRIES / 2;
+  for (const at of [0, 1, 2]) queue.push(entriesOf(half, 1 + at * half), () => done.push(at));
+  store.isBehind = false;
+  // One turn: the slice that the next push begins.
+  queue.push([], () => done.push(3));
+  assert.equal(steps.at(-1), `to ${APPLY_SLICE_ENTRIES}`);
+  assert.deepEqual(done, [0, 1]);
+  time.turn();
+  assert.deepEqual(done, [0, 1, 2, 3]);
+});
+
 test("apply queue: what `done` brings is applied after it, in its own turn", () => {
   const { queue, steps, time } = setUp();
   queue.push(entriesOf(1), () => queue.push(entriesOf(1, 2), () => undefined));

@@ -98,7 +98,8 @@ test("elections: nobody wins → it tries a few times more, then leaves it to th
   const { time, steps, driver, elections } = setUp();
   driver.leader = 2n;
   elections.processGone(2n);
-  elections.processGone(2n);
+  driver.leader = 3n;
+  elections.processGone(3n);
   time.advance(10_000);
   assert.equal(steps.filter((step) => step === "campaign").length, 10);
   driver.leader = 3n;
