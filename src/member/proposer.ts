@@ -1,6 +1,6 @@
 /**
  * From an operation to a proposal that waits for the next batch: what is refused before anything is
- * proposed (quota, back-pressure, size, a member that stops), and the id by which it is found again.
+ * proposed (quota, back-pressure, size, a member that stops), and the id by which it is found.
  */
 import { type ApplyResponse, costOfOperation } from "../apply/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
