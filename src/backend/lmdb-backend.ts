@@ -15,6 +15,7 @@ import type { StoreImage } from "./image.ts";
 import { openEnvironment } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
 import { type StartedImage, startImage } from "./lmdb-image.ts";
+import { openStoreFile } from "./lmdb-store-file.ts";
 import type { WriterOptions, WriterReply, WriterRequest } from "./lmdb-writer.ts";
 import {
   lastKey,
@@ -33,6 +34,7 @@ import {
   type Backend,
   type ReadView,
   type Row,
+  type StoreFile,
   type Table,
 } from "./types.ts";
 
@@ -84,8 +86,11 @@ class LmdbBackend implements Backend {
   readonly #overlay = new Overlay();
   /** Sealed, oldest first. */
   readonly #waiting: Waiting[] = [];
-  /** Those of them that a running defragmentation holds back. */
+  /** Those of them that wait until the writing thread is let go. */
   readonly #unsent: Waiting[] = [];
+  #isWriterHeld = false;
+  /** Settles when the writing thread is let go. */
+  #writerReleased: Promise<void> = Promise.resolve();
   readonly #closeViews = new Set<() => void>();
   #isDefragmenting = false;
   /** Settles when the running defragmentation has ended. */
@@ -186,7 +191,7 @@ class LmdbBackend implements Backend {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting = { batch, settled: promise, resolve, reject };
     this.#waiting.push(waiting);
-    if (this.#isDefragmenting) this.#unsent.push(waiting);
+    if (this.#isWriterHeld) this.#unsent.push(waiting);
     else this.#send(batch);
     return promise;
   }
@@ -249,6 +254,31 @@ class LmdbBackend implements Backend {
     return started.image;
   }
 
+  async openFile(): Promise<StoreFile> {
+    const release = await this.#holdWriter();
+    try {
+      if (this.failure !== undefined) throw this.failure;
+      assert(!this.#isClosed, "a closed backend gives no file");
+      return openStoreFile(this.#file.path, this.openReadView());
+    } finally {
+      release();
+    }
+  }
+
+  /** Once it settles no batch is being written, and none will be before the answer is called. */
+  async #holdWriter(): Promise<() => void> {
+    while (this.#isWriterHeld) await this.#writerReleased;
+    this.#isWriterHeld = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#writerReleased = promise;
+    await this.#waiting.at(-1)?.settled.catch(() => undefined);
+    return () => {
+      this.#isWriterHeld = false;
+      for (const { batch } of this.#unsent.splice(0)) this.#send(batch);
+      resolve();
+    };
+  }
+
   storedRows(table: Table): number {
     return (this.#database(table).getStats() as { entryCount: number }).entryCount;
   }
@@ -267,13 +297,14 @@ class LmdbBackend implements Backend {
     this.#isDefragmenting = true;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#defragmented = promise;
+    const release = await this.#holdWriter();
     try {
       await Promise.all(this.#openingImages);
       await this.#moveToCopy(fileOf(this.#directory, this.#sequence + 1));
     } finally {
       this.#isDefragmenting = false;
       resolve();
-      for (const { batch } of this.#unsent.splice(0)) this.#send(batch);
+      release();
     }
   }
 

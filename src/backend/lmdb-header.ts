@@ -12,6 +12,7 @@ const MAGIC = 24;
 const VERSION = 28;
 const PAGE_SIZE = 48;
 const ROOT = 136;
+const LAST_PAGE = 144;
 const TRANSACTION = 152;
 
 const META_PAGE_FLAG = 0x08;
@@ -46,6 +47,19 @@ export function checkHeader(path: string): void {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The two meta pages, and where the pages of the newest transaction end. */
+export function readHead(descriptor: number): { head: Buffer; endByte: number } {
+  const { size } = fstatSync(descriptor);
+  const { pageSize } = readMeta(descriptor, 0, size);
+  const head = Buffer.alloc(2 * pageSize);
+  if (readSync(descriptor, head, 0, head.length, 0) !== head.length) {
+    throw new Error(`the file ends at byte ${size}, within its meta pages`);
+  }
+  const isSecond = head.readBigUInt64LE(pageSize + TRANSACTION) > head.readBigUInt64LE(TRANSACTION);
+  const lastPage = head.readBigUInt64LE((isSecond ? pageSize : 0) + LAST_PAGE);
+  return { head, endByte: (Number(lastPage) + 1) * pageSize };
 }
 
 function readMeta(

@@ -30,6 +30,9 @@ export type Table = EtcdTable | "local";
 export const META_CONSISTENT_INDEX = "consistent_index";
 export const META_TERM = "term";
 
+/** What the file of a new store is called. */
+export const STORE_FILE_NAME = "data-000001.mdb";
+
 /** Longest key. Names that clients choose are checked against it before they come here. */
 export const KEY_BYTES_MAX = 1978;
 
@@ -49,6 +52,21 @@ export interface ReadView {
   get(table: Table, key: Buffer): Buffer | undefined;
   /** As Backend.scan. */
   scan(table: Table, lo: Buffer, hi: Buffer | undefined, limit: number, bytesMax?: number): Row[];
+  close(): void;
+}
+
+/**
+ * The store's own file as it was when this was opened, whatever is written since. Two readings make
+ * the same store; in places that the store does not use their bytes may differ. Must be closed.
+ */
+export interface StoreFile {
+  readonly applied: AppliedPoint;
+  readonly sizeBytes: number;
+  /** What stands in it. Throws CorruptRecord. */
+  get(table: Table, key: Buffer): Buffer | undefined;
+  /** Fills `into` from `offset`; settles with the bytes read, fewer only at the end. */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** What is still being read is let finish. May be called again. */
   close(): void;
 }
 
@@ -93,6 +111,12 @@ export interface Backend {
    * one from a read view.
    */
   openImage?(): Promise<StoreImage>;
+  /**
+   * The store's file, of what is durable; `commit()` first to see everything applied. Such a file,
+   * alone under the name STORE_FILE_NAME in a directory, is opened as a store, table `local` of its
+   * origin included. Missing where the store is no file.
+   */
+  openFile?(): Promise<StoreFile>;
   /** Rows of a table on the medium, as the medium itself counts them: the overlay is left out. */
   storedRows(table: Table): number;
   /** Size of the store on disk, free pages included, and without them. */
