@@ -5,6 +5,7 @@
  */
 import { test } from "node:test";
 import { FrozenDisk } from "../harness/frozen-disk.ts";
+import { poll } from "../harness/process.ts";
 import { RUNS, SEED, tellStory } from "./story.ts";
 
 const skip = FrozenDisk.missing();
@@ -15,7 +16,7 @@ const PAUSE_MS = 100;
 
 test(`slow disk: a member's disk hangs ${STALLS} times for ${STALL_MS} ms, ${times} → ` +
   "writes go on, nothing acknowledged is lost", { skip }, async (t) => {
-  // The first disk is that of the member that is to lead in even runs, and to follow in odd ones.
+  // That of the first member, which leads in even runs and follows in odd ones.
   const disk = FrozenDisk.make();
   const directoryOf = (name: string): string => `${disk.path}/${name}`;
   const options = { directoryOf: (name: string) => (name === "m1" ? directoryOf(name) : "") };
@@ -23,7 +24,11 @@ test(`slow disk: a member's disk hangs ${STALLS} times for ${STALL_MS} ms, ${tim
     await tellStory(t, options, async ({ cluster, load }, run) => {
       const slow = cluster.member(0);
       const wanted = run % 2 === 0 ? slow : cluster.member(1);
-      if ((await cluster.leader()) !== wanted) await cluster.moveLeader(wanted);
+      await poll("leadership moves", async () => {
+        if ((await cluster.leader()) === wanted) return true;
+        await cluster.moveLeader(wanted).catch(() => {});
+        return false;
+      });
       await load.acknowledged(50);
       await disk.stall(STALLS, STALL_MS, PAUSE_MS);
       await load.acknowledged(50);
