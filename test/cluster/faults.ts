@@ -13,6 +13,8 @@ export const FAULT_KINDS = [
   "blink",
   "kill",
   "crashAll",
+  "diskError",
+  "electionStorm",
   "pause",
   "isolate",
   "oneWay",
@@ -45,6 +47,8 @@ export class Faults {
   compacted = 0;
   /** Changes of the membership that were made. */
   changes = 0;
+  /** Ends of faults that are still to come. */
+  #pending = 0;
   #isChanging = false;
   #guests = 0;
 
@@ -53,7 +57,7 @@ export class Faults {
     this.#options = options;
   }
 
-  /** Lets faults happen for some time; what is broken at its end stays so. Moves time. */
+  /** Lets faults happen for some time, and waits for their ends. Moves time. */
   async during(ms: number, atEachStep: () => void = () => undefined): Promise<void> {
     const cluster = this.#cluster;
     const endMs = cluster.nowMs + ms;
@@ -68,6 +72,7 @@ export class Faults {
       this.#begin(kind, lengthMs);
       atEachStep();
     }
+    await cluster.until(() => this.#pending === 0 && !this.#isChanging, "the faults to end");
   }
 
   #begin(kind: FaultKind, lengthMs: number): void {
@@ -83,6 +88,10 @@ export class Faults {
         return this.#down([node], lengthMs, (one) => one.kill());
       case "crashAll":
         return this.#down(cluster.nodes, lengthMs, (one) => one.crash());
+      case "diskError":
+        return this.#diskError(node, lengthMs);
+      case "electionStorm":
+        return this.#electionStorm(lengthMs);
       case "pause":
         return this.#pause(node, lengthMs);
       case "moveLeader":
@@ -106,13 +115,55 @@ export class Faults {
   }
 
   #later(ms: number, run: () => void): void {
-    this.#cluster.time.after(ms, run);
+    this.#pending += 1;
+    this.#cluster.time.after(ms, () => {
+      this.#pending -= 1;
+      run();
+    });
   }
 
   #down(nodes: readonly ClusterNode[], lengthMs: number, end: (node: ClusterNode) => void): void {
     const running = nodes.filter(({ isRunning }) => isRunning);
     for (const node of running) end(node);
     this.#later(lengthMs, () => this.restart(running));
+  }
+
+  /** One of the next writes fails: the member must end, for what it has it cannot know. */
+  #diskError(node: ClusterNode, lengthMs: number): void {
+    const { prng } = this.#options;
+    const operation = prng.pick(["write", "writeDurable", "sync", "open", "rename"] as const);
+    node.mayFail = true;
+    node.disk.failNext(operation, prng.pick(["EIO", "ENOSPC"]), prng.below(6));
+    this.#later(lengthMs, () => {
+      if (node.isRunning) node.crash();
+      else node.disk.crash(prng);
+      node.mayFail = false;
+      this.restart([node]);
+    });
+  }
+
+  /** No leader, candidates that do not hear of each other in time, voters that forget. */
+  #electionStorm(lengthMs: number): void {
+    const cluster = this.#cluster;
+    const { prng } = this.#options;
+    const delayMaxMs = prng.below(cluster.settings.electionTimeoutMs);
+    for (const one of cluster.nodes) {
+      for (const other of cluster.nodes) {
+        if (one !== other) cluster.network.setConditions(one.host, other.host, { delayMaxMs });
+      }
+    }
+    cluster.onVote = (host) => {
+      const voter = cluster.nodes.find((node) => node.host === host);
+      if (voter === undefined || prng.chance(0.3)) return;
+      // In a turn of its own: the vote is on its way.
+      this.#later(0, () => this.#down([voter], prng.below(BLINK_MAX_MS), (one) => one.crash()));
+    };
+    const leader = cluster.leader();
+    if (leader !== undefined) this.#down([leader], lengthMs, (one) => one.crash());
+    this.#later(lengthMs, () => {
+      cluster.onVote = undefined;
+      cluster.network.heal();
+    });
   }
 
   /** Hosts whose process is gone get a new one. */

@@ -68,6 +68,8 @@ export class Cluster {
   readonly invariants = new Invariants();
   readonly trace = new Trace();
   readonly nodes: ClusterNode[] = [];
+  /** Called when a member has sent its vote to a candidate. */
+  onVote: ((host: string) => void) | undefined;
   /** Snapshots that arrived whole. */
   snapshotsDelivered = 0;
   readonly settings: MemberSettings;
@@ -90,6 +92,9 @@ export class Cluster {
         const isSnapshot = event.message.type === MessageType.SNAP;
         if (isSnapshot && event.fate === "delivered") this.snapshotsDelivered += 1;
         this.note(describe(event));
+        const { fate, message } = event;
+        const isVote = message.type === MessageType.VOTE_RESP && !message.reject;
+        if (isVote && fate === "sent") this.onVote?.(event.from);
       },
     });
     const names = Array.from({ length: options.size }, (_, at) => `m${at + 1}`);

@@ -54,9 +54,9 @@ export class LeaseClients {
       const key = `leased-${id}`;
       const ttlSeconds = 3 + prng.below(TTL_MAX_SECONDS - 2);
       const held: Held = { key, promises: [] };
+      const fromMs = cluster.nowMs;
       try {
         await cluster.propose(node, { kind: "leaseGrant", leaseGrant: { id, ttlSeconds } });
-        const fromMs = cluster.nowMs;
         await cluster.putOn(node, key, "held", id);
         this.#held.push(held);
         held.promises.push({ fromMs: cluster.nowMs, untilMs: fromMs + ttlSeconds * 1_000 });

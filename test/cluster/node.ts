@@ -49,6 +49,8 @@ export class ClusterNode {
   isRunning = false;
   /** It was told that the cluster goes on without it. */
   wasRemoved = false;
+  /** Its disk has faults: that its member fails is no breach. */
+  mayFail = false;
   beginning: (() => Promise<Beginning>) | undefined;
   /** How much the wall clock of this host is wrong. */
   wallOffsetMs = 0;
@@ -123,14 +125,20 @@ export class ClusterNode {
       openNetwork: (handler) =>
         network.open({ host: this.host, urls: this.peerUrls, process: life, handler }),
     });
-    const member = await this.whileRunning(opened);
-    if (life === this.process) this.member = member;
-    return member;
+    try {
+      const member = await this.whileRunning(opened);
+      if (life === this.process) this.member = member;
+      return member;
+    } catch (error) {
+      // A process that cannot start ends.
+      if (life === this.process) this.#end();
+      throw error;
+    }
   }
 
   #onFatal(life: SimulatedProcess, error: Error): void {
     if (life.hasEnded) return;
-    this.#context.invariants.fatal(this.host, error);
+    if (!this.mayFail) this.#context.invariants.fatal(this.host, error);
     this.fatal.push(error);
     this.#context.log(this.host, "fatal", error.message);
     // A process that can not go on ends in a moment.

@@ -1,6 +1,7 @@
 /**
  * Clusters from seeds: any mix of faults while clients work, then everything is whole again and
- * checked. SIM_SEEDS says how many seeds, SIM_FIRST which is the first, SIM_MS how long each runs.
+ * checked. SIM_SEEDS says how many seeds, SIM_FIRST which is the first, SIM_MS how long each runs,
+ * SIM_FAULTS which kinds of faults there are (faults.ts), where a seed would choose its own.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,6 +13,8 @@ import { LeaseClients } from "./lease-clients.ts";
 
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 10);
 const FIRST = Number(process.env["SIM_FIRST"] ?? process.env["SEED"] ?? 1);
+/** Only these kinds of faults, by name. */
+const KINDS = process.env["SIM_FAULTS"]?.split(",");
 const RUN_MS = Number(process.env["SIM_MS"] ?? 20_000);
 
 interface Outcome {
@@ -29,7 +32,7 @@ interface Outcome {
 
 async function runSeed(seed: number): Promise<Outcome> {
   const prng = new Prng(seed);
-  const kinds = FAULT_KINDS.filter(() => prng.chance(0.4));
+  const kinds = FAULT_KINDS.filter((kind) => KINDS?.includes(kind) ?? prng.chance(0.4));
   const cluster = new Cluster({
     seed,
     size: prng.chance(0.75) ? 3 : 5,

@@ -4,6 +4,8 @@ import { Workload } from "./clients.ts";
 import { Cluster, type ClusterOptions } from "./harness.ts";
 import type { ClusterNode } from "./node.ts";
 
+/** The long suite tries every moment, the short one some. */
+const STEP = process.env["LONG_SUITE"] === undefined ? 4 : 1;
 const SMALL = { snapshotCount: 20, snapshotCatchUpEntries: 10 };
 
 /** A cluster in which one member is so far behind that the log no longer has what it needs. */
@@ -55,7 +57,7 @@ test("snapshot: its connection breaks, more than once → it arrives all the sam
 });
 
 test("snapshot: the follower crashes at any moment of its arrival → it comes to the same state", async () => {
-  for (let delayMs = 1; delayMs < 100; delayMs += 3) {
+  for (let delayMs = 1; delayMs < 100; delayMs += 3 * STEP) {
     const { cluster, late, workload } = await lagging({ seed: 73, diskDelayMaxMs: 1 });
     await cluster.settled(late.start());
     await cluster.run(delayMs);
@@ -66,7 +68,7 @@ test("snapshot: the follower crashes at any moment of its arrival → it comes t
 });
 
 test("snapshot: the leader crashes while it sends one → the next one sends its own", async () => {
-  for (let delayMs = 2; delayMs < 40; delayMs += 5) {
+  for (let delayMs = 2; delayMs < 40; delayMs += 3 * STEP) {
     const { cluster, late, workload } = await lagging({ seed: 74, diskDelayMaxMs: 1 });
     const leader = await cluster.untilLeader();
     await cluster.settled(late.start());
@@ -74,6 +76,30 @@ test("snapshot: the leader crashes while it sends one → the next one sends its
     leader.crash();
     await cluster.run(3_000);
     await cluster.settled(leader.start());
+    await allWell(cluster, workload);
+  }
+});
+
+test("snapshot: two leaders send theirs, one after the other → one of them is taken whole", async () => {
+  for (let delayMs = 5; delayMs < 300; delayMs += 20 * STEP) {
+    const { cluster, late, workload } = await lagging({ seed: 77, diskDelayMaxMs: 3 });
+    const leader = await cluster.untilLeader();
+    for (const node of cluster.live) {
+      cluster.network.setConditions(node.host, late.host, { delayMinMs: 5, delayMaxMs: 25 });
+    }
+    await cluster.settled(late.start());
+    await cluster.run(delayMs);
+    const other = cluster.live.find((node) => node !== leader && node !== late);
+    if (other !== undefined) {
+      const move = cluster.ask<void>(leader, (member, waiter) =>
+        member.moveLeader(other.id, waiter),
+      );
+      await cluster.settled(move.catch(() => undefined));
+    }
+    await cluster.settled(workload.write(await cluster.untilLeader(), "k1", "while it travels"));
+    await cluster.run(cluster.prng.below(200));
+    late.crash();
+    await cluster.settled(late.start());
     await allWell(cluster, workload);
   }
 });
