@@ -68,10 +68,24 @@ export async function importStore(options: ImportOptions): Promise<AppliedPoint>
   }
 }
 
-/** What an import left in a store: where it ends; undefined when it is not complete, or is none. */
+/**
+ * What an import left in a store: where it ends; undefined when it is not complete, is none, or the
+ * store has gone on since.
+ */
 export function importedPoint(backend: Backend): AppliedPoint | undefined {
-  if (backend.get("local", MARK) === undefined) return undefined;
+  const mark = backend.get("local", MARK);
+  if (mark === undefined || !mark.equals(markOf(backend.applied))) return undefined;
   return backend.applied;
+}
+
+/** Together with the commit that the caller makes: the import is complete, and ends at `point`. */
+export function markImported(backend: Backend, point: AppliedPoint): void {
+  backend.setApplied(point);
+  backend.put("local", MARK, markOf(point));
+}
+
+function markOf({ index, term }: AppliedPoint): Buffer {
+  return Buffer.from(JSON.stringify({ index, term }));
 }
 
 class Import {
@@ -96,8 +110,7 @@ class Import {
     await this.#sealed;
     this.#checkCounts();
     this.#options.finish?.(backend);
-    backend.setApplied(point);
-    backend.put("local", MARK, Buffer.from(JSON.stringify(point)));
+    markImported(backend, point);
     await backend.commit();
     return point;
   }

@@ -27,4 +27,6 @@ export {
   type RestoreOptions,
   restoreSnapshot,
 } from "./restore.ts";
+export { openStoreImage, type StoreImageOptions } from "./store-image.ts";
+export { takeStore, type TakeStoreOptions } from "./take-store.ts";
 export { type ForcedLog, forceSingle, type ForceSingleOptions } from "./force-single.ts";

@@ -1,14 +1,14 @@
 /**
  * Snapshots on their way in from other members: files in `member/snap`, one for each snapshot.
  *
- * Shape: `<from>-<term>-<index>.part` while it arrives, in 16 hex digits each; `<index>.snap.db`
- *   when it is whole (SN-02).
+ * Shape: `<from>-<term>-<index>.part` while it arrives, in 16 hex digits each, `.store.part` when
+ *   it is a store's own file; `<index>.snap.db` when it is whole (SN-02).
  *
  * Nothing here is made durable: a snapshot counts once a store was made from it, and until then the
  * leader sends it again. So a start removes whatever is left, and a connection that breaks does
  * not: the sender may go on from `offset`.
  */
-import type { Digest, Digests, Disk, OpenFile } from "../seam/index.ts";
+import type { Digest, Digests, Disk, OpenFile, SnapshotFormat } from "../seam/index.ts";
 
 /** Arrivals at a time: of the leader and of one that was leader a moment ago. */
 const ARRIVALS_MAX = 2;
@@ -21,6 +21,8 @@ export interface SnapshotName {
   readonly from: bigint;
   readonly index: number;
   readonly term: number;
+  /** Parts of one are no part of the other. Missing = "bbolt". */
+  readonly format?: SnapshotFormat;
 }
 
 export interface Arrival extends SnapshotName {
@@ -175,9 +177,10 @@ export class SnapshotInbox {
     }
   }
 
-  #partPath({ from, index, term }: SnapshotName): string {
+  #partPath({ from, index, term, format }: SnapshotName): string {
     const id = from.toString(16).padStart(16, "0");
-    return `${this.#directory}/${id}-${hex16(term)}-${hex16(index)}.part`;
+    const end = format === "store" ? "store.part" : "part";
+    return `${this.#directory}/${id}-${hex16(term)}-${hex16(index)}.${end}`;
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   PeerVersions,
   Receipt,
   SnapshotArrival,
+  SnapshotFormat,
 } from "../seam/index.ts";
 import { type Message, MessageType } from "../wire/index.ts";
 import type { RaftMember } from "./raft-member.ts";
@@ -41,8 +42,13 @@ export class PeerSide implements PeerHandler {
     return this.#member.snapshots.receive(arrival);
   }
 
-  snapshotOffset(from: bigint, index: number, term: number): Promise<number> {
-    return this.#member.snapshots.offset(from, index, term);
+  snapshotOffset(
+    from: bigint,
+    index: number,
+    term: number,
+    format?: SnapshotFormat,
+  ): Promise<number> {
+    return this.#member.snapshots.offset({ from, index, term, ...(format && { format }) });
   }
 
   isRemoved(id: bigint): boolean {
@@ -92,7 +98,7 @@ export class PeerSide implements PeerHandler {
   }
 
   snapshotSent(id: bigint, isFailure: boolean): void {
-    this.#member.snapshots.sent(id);
+    this.#member.snapshots.sent(id, isFailure);
     this.#member.driver.snapshotSent(id, isFailure);
   }
 

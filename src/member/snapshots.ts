@@ -5,15 +5,25 @@
  * A received image is made into a store beside the present one before the consensus hears of it; so
  * what is left to do when the consensus takes it is a record in the log and two renames.
  */
-import type { Backend } from "../backend/index.ts";
+import type { AppliedPoint, Backend } from "../backend/index.ts";
 import {
   type DataDirectory,
   importStore,
   installStore,
   openImage,
+  openStoreImage,
   type SnapshotInbox,
+  type SnapshotName,
+  takeStore,
 } from "../datadir/index.ts";
-import type { Disk, Logger, SnapshotArrival, Timers } from "../seam/index.ts";
+import type {
+  Disk,
+  Logger,
+  SnapshotArrival,
+  SnapshotFormat,
+  SnapshotImage,
+  Timers,
+} from "../seam/index.ts";
 import type { Wal } from "../wal/index.ts";
 import type { Message, Snapshot, SnapshotMetadata } from "../wire/index.ts";
 import { OLD_STORE_KEPT_MS } from "./limits.ts";
@@ -45,6 +55,8 @@ export class Snapshots {
   readonly #replaced = new Set<LocalStore>();
   /** Images that are being opened. */
   readonly #preparing = new Set<Promise<void>>();
+  /** Members that did not take our store's own file, or not to its end: bbolt next. */
+  readonly #bboltNext = new Set<bigint>();
   #isClosed = false;
 
   constructor(options: SnapshotsOptions) {
@@ -64,13 +76,12 @@ export class Snapshots {
 
   /** The image may be newer than the state that the consensus named: so is the message then. */
   async #send(message: Message): Promise<void> {
-    const { member, timers, logger } = this.#options;
+    const { member, logger } = this.#options;
     const { to } = message;
     this.#sending.set(to, (this.#sending.get(to) ?? 0) + 1);
     member.logHold.hold();
     try {
-      const { backend } = member.local;
-      const { image, applied } = await openImage({ backend, timers });
+      const { image, applied } = await this.#openImage(to);
       if (this.#isClosed) return image.close();
       const metadata = { ...applied, confState: member.confStateAt(applied.index) };
       const snapshot = { data: Buffer.alloc(0), metadata };
@@ -79,13 +90,28 @@ export class Snapshots {
       logger.error("cannot make a snapshot of the store", {
         error: error instanceof Error ? error.message : String(error),
       });
-      this.sent(to);
+      this.sent(to, true);
       member.driver.snapshotSent(to, true);
     }
   }
 
+  /** The store's own file where the receiver takes it, with a fresh index of its keys. */
+  async #openImage(to: bigint): Promise<{ image: SnapshotImage; applied: AppliedPoint }> {
+    const { member, disk, paths, timers } = this.#options;
+    const { backend, store } = member.local;
+    if (!this.#bboltNext.has(to) && member.network.takesStores?.(to) === true) {
+      // Without one the receiver makes its own.
+      await store.checkpoint().catch(() => false);
+      const opened = await openStoreImage({ backend, disk, directory: paths.store });
+      if (opened !== undefined) return opened;
+    }
+    return openImage({ backend, timers });
+  }
+
   /** The network is done with it, either way. */
-  sent(to: bigint): void {
+  sent(to: bigint, isFailure: boolean): void {
+    if (isFailure && !this.#bboltNext.has(to)) this.#bboltNext.add(to);
+    else this.#bboltNext.delete(to);
     const count = this.#sending.get(to) ?? 0;
     if (count === 0) return;
     if (count === 1) this.#sending.delete(to);
@@ -95,8 +121,8 @@ export class Snapshots {
 
   /* From the leader */
 
-  offset(from: bigint, index: number, term: number): Promise<number> {
-    return this.#options.inbox.offset({ from, index, term });
+  offset(name: SnapshotName): Promise<number> {
+    return this.#options.inbox.offset(name);
   }
 
   async receive(arrival: SnapshotArrival): Promise<void> {
@@ -112,7 +138,7 @@ export class Snapshots {
 
   async #receive(arrival: SnapshotArrival): Promise<void> {
     const { inbox } = this.#options;
-    const { message } = arrival;
+    const { message, format = "bbolt" } = arrival;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined) throw new Error("a snapshot message without a snapshot");
     const { index, term } = metadata;
@@ -120,6 +146,7 @@ export class Snapshots {
       from: message.from,
       index,
       term,
+      format,
       offset: arrival.offset,
       chunks: arrival.chunks,
       sha256: () => arrival.sha256(),
@@ -127,17 +154,21 @@ export class Snapshots {
     try {
       // There is one place for an incoming store: it stays with the first until that is done.
       if (this.#isTaken) throw new Error("another snapshot is being taken over");
-      await this.#takeOver(path, message, metadata);
+      await this.#takeOver({ path, format }, message, metadata);
     } finally {
       await inbox.remove(path);
     }
   }
 
-  async #takeOver(path: string, message: Message, metadata: SnapshotMetadata): Promise<void> {
+  async #takeOver(
+    image: { readonly path: string; readonly format: SnapshotFormat },
+    message: Message,
+    metadata: SnapshotMetadata,
+  ): Promise<void> {
     const { driver } = this.#options.member;
     this.#isTaken = true;
     try {
-      await this.#import(path, metadata);
+      await this.#import(image, metadata);
       driver.receive(message);
     } finally {
       // Not taken by the consensus: it was older than what is here by now.
@@ -145,18 +176,19 @@ export class Snapshots {
     }
   }
 
-  async #import(imagePath: string, { index, term }: SnapshotMetadata): Promise<void> {
+  async #import(
+    { path, format }: { readonly path: string; readonly format: SnapshotFormat },
+    { index, term }: SnapshotMetadata,
+  ): Promise<void> {
     const { disk, timers, paths, openBackend, logger } = this.#options;
     const point = { index, term };
-    logger.info("taking over a snapshot", { ...point, path: imagePath });
-    await importStore({
-      disk,
-      timers,
-      imagePath,
-      directory: paths.incoming,
-      openBackend,
-      point,
-    });
+    logger.info("taking over a snapshot", { ...point, format, path });
+    const options = { disk, imagePath: path, directory: paths.incoming, openBackend, point };
+    if (format === "bbolt") await importStore({ ...options, timers });
+    else {
+      const turn = (): Promise<void> => new Promise((resolve) => timers.soon(resolve));
+      await takeStore({ ...options, turn });
+    }
   }
 
   /** The consensus has taken it: everything before it is void. */

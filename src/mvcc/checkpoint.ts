@@ -18,12 +18,28 @@ import type { Disk, OpenFile } from "../seam/index.ts";
 import { IndexDecoder, IndexEncoder } from "./index-codec.ts";
 import { KeyIndex } from "./key-index.ts";
 
-const RECORD_KEY = Buffer.from("indexCheckpoint", "latin1");
+/** Of the row in table `local` that names the valid file. */
+export const CHECKPOINT_KEY = Buffer.from("indexCheckpoint", "latin1");
 const FILE_NAME = /^index-(\d+)\.ckpt$/;
 const BLOCK_HEADER_BYTES = 8;
 const BLOCK_BYTES = 256 * 1024;
 /** Revisions encoded or decoded before the loop turns. */
 const SLICE_REVISIONS = 1000;
+
+/** The number of the file that the row names; undefined when the row is not right. */
+export function checkpointNumber(row: Buffer): number | undefined {
+  try {
+    const { file } = JSON.parse(row.toString()) as CheckpointRecord;
+    const digits = FILE_NAME.exec(file)?.[1];
+    return digits === undefined || digits.length > 15 ? undefined : Number(digits);
+  } catch {
+    return undefined;
+  }
+}
+
+export function checkpointName(number: number): string {
+  return `index-${number}.ckpt`;
+}
 
 export interface CheckpointPlace {
   readonly disk: Disk;
@@ -61,7 +77,7 @@ export class CheckpointFile {
 
   /** The index as the valid file has it, or why there is none. */
   async load(): Promise<LoadedIndex | string> {
-    const bytes = this.#backend.get("local", RECORD_KEY);
+    const bytes = this.#backend.get("local", CHECKPOINT_KEY);
     if (bytes === undefined) return "no checkpoint";
     try {
       const record = JSON.parse(bytes.toString()) as CheckpointRecord;
@@ -92,7 +108,7 @@ export class CheckpointFile {
     }
     await disk.syncDirectory(directory);
     const record: CheckpointRecord = { file: name, revision, sizeBytes, keys: encoder.keys };
-    this.#backend.put("local", RECORD_KEY, Buffer.from(JSON.stringify(record)));
+    this.#backend.put("local", CHECKPOINT_KEY, Buffer.from(JSON.stringify(record)));
     this.revision = revision;
     this.#file = name;
     await this.#backend.commit();
@@ -108,7 +124,7 @@ export class CheckpointFile {
   discard(): void {
     this.revision = -1;
     this.#file = undefined;
-    this.#backend.delete("local", RECORD_KEY);
+    this.#backend.delete("local", CHECKPOINT_KEY);
   }
 
   /** Files that are not the valid one. */
@@ -146,7 +162,7 @@ export class CheckpointFile {
     for (const name of await this.#place.disk.list(this.#place.directory)) {
       highest = Math.max(highest, Number(FILE_NAME.exec(name)?.[1] ?? 0));
     }
-    return `index-${highest + 1}.ckpt`;
+    return checkpointName(highest + 1);
   }
 
   async #read(record: CheckpointRecord): Promise<KeyIndex> {

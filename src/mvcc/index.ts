@@ -1,4 +1,9 @@
-export type { CheckpointPlace } from "./checkpoint.ts";
+export {
+  CHECKPOINT_KEY,
+  checkpointName,
+  checkpointNumber,
+  type CheckpointPlace,
+} from "./checkpoint.ts";
 export { LostRecord } from "./records.ts";
 export { openStore, type OpenStoreOptions, RecordsMissing } from "./restore.ts";
 export type * from "./types.ts";

@@ -3,7 +3,7 @@ import { formatId } from "../datadir/index.ts";
 import type { HttpHeaders } from "../seam/index.ts";
 import { DIAL_TIMEOUT_MS, QUESTION_MS, READ_TIMEOUT_MS, WRITE_TIMEOUT_MS } from "./limits.ts";
 import type { PeerOptions } from "./types.ts";
-import { HEADER, MIN_CLUSTER_VERSION } from "./versions.ts";
+import { HEADER, MIN_CLUSTER_VERSION, STORE_FORMAT } from "./versions.ts";
 
 export interface Context extends PeerOptions {
   readonly readTimeoutMs: number;
@@ -33,6 +33,7 @@ export function requestHeaders(context: Context): Record<string, string> {
     [HEADER.clusterId]: formatId(handler.clusterId),
     [HEADER.peerUrls]: peerUrls.join(","),
     [HEADER.holdfastVersion]: holdfastVersion,
+    [HEADER.snapshotsTaken]: STORE_FORMAT,
   };
 }
 
@@ -44,6 +45,7 @@ export function answerHeaders(context: Context): HttpHeaders {
     [HEADER.minClusterVersion]: MIN_CLUSTER_VERSION,
     [HEADER.clusterId]: formatId(handler.clusterId),
     [HEADER.holdfastVersion]: holdfastVersion,
+    [HEADER.snapshotsTaken]: STORE_FORMAT,
   };
 }
 

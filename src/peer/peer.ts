@@ -5,7 +5,7 @@
  * is dropped and reported; the consensus sends it again.
  */
 import { formatId } from "../datadir/index.ts";
-import type { HttpStreamResponse, SnapshotImage } from "../seam/index.ts";
+import type { HttpHeaders, HttpStreamResponse, SnapshotImage } from "../seam/index.ts";
 import { type Message, MessageType } from "../wire/index.ts";
 import type { Context } from "./context.ts";
 import type { StreamKind } from "./frame-encoder.ts";
@@ -16,6 +16,7 @@ import { SnapshotSender } from "./snapshot-sender.ts";
 import { StreamReader } from "./stream-reader.ts";
 import { StreamWriter } from "./stream-writer.ts";
 import { UrlPicker } from "./url-picker.ts";
+import { HEADER, takesStores } from "./versions.ts";
 
 /** What peers of one transport share. */
 export interface PeerEvents {
@@ -31,7 +32,10 @@ export class Peer {
   readonly measures: Measures;
   /** Monotonic ms since when a stream is up, in either direction. */
   activeSinceMs: number | undefined;
+  /** One of our own kind. */
   isHoldfast = false;
+  /** Takes a store's own file as a snapshot. */
+  takesStores = false;
   readonly #context: Context;
   readonly #events: PeerEvents;
   readonly #readers: readonly StreamReader[];
@@ -91,12 +95,16 @@ export class Peer {
       onRefused: () => this.#onRefused(),
       onMessage: (message: Message) => this.#events.onMessage(this, message),
       onBytes: (count: number) => receivedBytes.add(count),
-      onKnown: (isHoldfast: boolean) => {
-        this.isHoldfast = isHoldfast;
-      },
+      onKnown: (headers: HttpHeaders) => this.know(headers),
       onRemoved: this.#events.onRemoved,
     };
     return new StreamReader(this.#context, { kind, id: this.id, picker: this.picker, events });
+  }
+
+  /** What it says of itself: with another process it may become another. */
+  know(headers: HttpHeaders): void {
+    this.isHoldfast = headers[HEADER.holdfastVersion] !== undefined;
+    this.takesStores = takesStores(headers);
   }
 
   #fields(kind: StreamKind, error?: string): Record<string, unknown> {

@@ -151,6 +151,10 @@ class Network implements PeerNetwork {
     this.#context.timers.soon(() => this.#context.handler.snapshotSent(message.to, true));
   }
 
+  takesStores(id: bigint): boolean {
+    return this.#peers.get(id)?.takesStores ?? false;
+  }
+
   connectedSinceMs(id: bigint): number | undefined {
     return this.#peers.get(id)?.activeSinceMs;
   }

@@ -142,7 +142,7 @@ export class Router {
     if (parseId(request.headers[HEADER.raftTo]) !== handler.id) {
       throw new Refused(412, "to field mismatch");
     }
-    peer.isHoldfast ||= request.headers[HEADER.holdfastVersion] !== undefined;
+    peer.know(request.headers);
     response.writeHead(200, this.#headers({}));
     peer.attach(kind satisfies StreamKind, response);
   }

@@ -1,13 +1,18 @@
 /** Snapshots that come in: one at a time from each member, a newer one ends the older (PE-04). */
 import { MalformedError } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
-import type { HttpBody, HttpStreamRequest, HttpStreamResponse } from "../seam/index.ts";
+import type {
+  HttpBody,
+  HttpStreamRequest,
+  HttpStreamResponse,
+  SnapshotFormat,
+} from "../seam/index.ts";
 import { decodeRaftMessage, type Message, MessageType } from "../wire/index.ts";
 import { BodyStream } from "./body-stream.ts";
 import { answerHeaders, type Context, reasonOf } from "./context.ts";
 import { SNAPSHOT_MESSAGE_BYTES_MAX, SNAPSHOT_SILENCE_MS } from "./limits.ts";
 import type { Measures } from "./measures.ts";
-import { HEADER, parseId } from "./versions.ts";
+import { HEADER, parseId, STORE_FORMAT } from "./versions.ts";
 
 interface Arriving {
   readonly body: HttpBody;
@@ -56,6 +61,8 @@ export class SnapshotReceiver {
       response.send(status, answerHeaders(this.#context), `${text}\n`);
     const offset = parseOffset(request.headers[HEADER.snapshotOffset]);
     if (offset === undefined) return refuse(400, "the offset is no number");
+    const format = parseFormat(request.headers[HEADER.snapshotFormat]);
+    if (format === undefined) return refuse(400, "a snapshot of this format is not taken");
     const stream = new BodyStream(request.body, SNAPSHOT_SILENCE_MS);
     let message: Message;
     try {
@@ -68,11 +75,11 @@ export class SnapshotReceiver {
     }
     if (handler.isRemoved(message.from)) return refuse(403, "the sender was removed");
     if (message.to !== handler.id) return refuse(403, "the snapshot is for another member");
-    await this.#keep({ message, offset, stream }, from, { response, refuse });
+    await this.#keep({ message, format, offset, stream }, from, { response, refuse });
   }
 
   async #keep(
-    arrival: { message: Message; offset: number; stream: BodyStream },
+    arrival: { message: Message; format: SnapshotFormat; offset: number; stream: BodyStream },
     from: bigint,
     answer: {
       response: HttpStreamResponse;
@@ -80,11 +87,12 @@ export class SnapshotReceiver {
     },
   ): Promise<void> {
     const { clock, handler, logger } = this.#context;
-    const { message, offset, stream } = arrival;
+    const { message, format, offset, stream } = arrival;
     const measures = this.#measuresOf(from);
     const fields = {
       "remote-peer-id": formatId(from),
       "snapshot-index": message.snapshot?.metadata.index,
+      format,
       offset,
     };
     logger.info("receiving a snapshot", fields);
@@ -93,6 +101,7 @@ export class SnapshotReceiver {
     try {
       await handler.receiveSnapshot({
         message,
+        format,
         offset,
         chunks: countedChunks(stream, measures),
         sha256: () => parseSha256(stream.trailers?.[HEADER.snapshotSha256]),
@@ -110,17 +119,18 @@ export class SnapshotReceiver {
     }
   }
 
-  /** Decimal bytes of a file that broke off: `?from=&index=&term=`. */
+  /** Decimal bytes of a file that broke off: `?from=&index=&term=&format=`. */
   async offset(request: HttpStreamRequest, response: HttpStreamResponse): Promise<void> {
     const { query } = request;
     const from = parseId(query.get("from") ?? undefined);
     const index = parseOffset(query.get("index") ?? "");
     const term = parseOffset(query.get("term") ?? "");
-    if (from === 0n || index === undefined || term === undefined) {
+    const format = parseFormat(query.get("format") ?? undefined);
+    if (from === 0n || index === undefined || term === undefined || format === undefined) {
       return response.send(400, answerHeaders(this.#context), "from, index and term are needed\n");
     }
     await this.#endOlder(from);
-    const offset = await this.#context.handler.snapshotOffset(from, index, term);
+    const offset = await this.#context.handler.snapshotOffset(from, index, term, format);
     response.send(200, answerHeaders(this.#context), String(offset));
   }
 }
@@ -148,6 +158,12 @@ async function* countedChunks(
 function parseOffset(text: string | undefined): number | undefined {
   if (text === undefined) return 0;
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Undefined when it is one that this version does not know. */
+function parseFormat(text: string | undefined): SnapshotFormat | undefined {
+  if (text === undefined) return "bbolt";
+  return text === STORE_FORMAT ? "store" : undefined;
 }
 
 function parseSha256(text: string | undefined): Buffer | undefined {

@@ -7,7 +7,13 @@
  */
 import type { Counter } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
-import type { HttpClientResponse, HttpHeaders, SnapshotImage, Timer } from "../seam/index.ts";
+import type {
+  Digest,
+  HttpClientResponse,
+  HttpHeaders,
+  SnapshotImage,
+  Timer,
+} from "../seam/index.ts";
 import { encodeRaftMessage, marshal, type Message } from "../wire/index.ts";
 import { readAll } from "./body.ts";
 import { type Context, reasonOf, requestHeaders } from "./context.ts";
@@ -21,7 +27,7 @@ import {
 import type { Measures } from "./measures.ts";
 import { isRemoval } from "./pipeline.ts";
 import type { UrlPicker } from "./url-picker.ts";
-import { HEADER } from "./versions.ts";
+import { HEADER, STORE_FORMAT } from "./versions.ts";
 
 export interface SnapshotSenderOptions {
   readonly id: bigint;
@@ -35,11 +41,14 @@ export interface SnapshotSenderOptions {
 /** The peer does not want it: sending it again would change nothing. */
 class Unwanted extends Error {}
 
-/** The bytes of one image, hashed once in their order however often they are sent. */
+/**
+ * The bytes of one image, hashed once in their order however often they are sent; those that are
+ * not the same each time, each time anew.
+ */
 class HashedImage {
   readonly #context: Context;
   readonly #image: SnapshotImage;
-  readonly #digest;
+  #digest: Digest;
   #hashedBytes = 0;
   #sha256: Buffer | undefined;
 
@@ -51,6 +60,7 @@ class HashedImage {
 
   /** The bytes from `offset` on. What lies before it and was never hashed is read and hashed. */
   async *from(offset: number): AsyncGenerator<Buffer> {
+    if (this.#image.format === "store") this.#beginAnew();
     let at = Math.min(offset, this.#hashedBytes);
     for await (const chunk of this.#image.read(at)) {
       const end = at + chunk.length;
@@ -64,6 +74,12 @@ class HashedImage {
     if (at !== this.#image.sizeBytes) {
       throw new Error(`the image has ${at} bytes instead of ${this.#image.sizeBytes}`);
     }
+  }
+
+  #beginAnew(): void {
+    this.#digest = this.#context.digests.sha256();
+    this.#hashedBytes = 0;
+    this.#sha256 = undefined;
   }
 
   /** Of the whole file, after `from` has ended. */
@@ -108,6 +124,7 @@ export class SnapshotSender {
     const fields = {
       "remote-peer-id": formatId(id),
       "snapshot-index": message.snapshot?.metadata.index,
+      format: image.format ?? "bbolt",
       size: image.sizeBytes,
     };
     logger.info("sending a snapshot", fields);
@@ -166,12 +183,13 @@ export class SnapshotSender {
   ): Promise<void> {
     const { dialTimeoutMs, http, readTimeoutMs } = this.#context;
     const { isHoldfast, measures, onRemoved } = this.#options;
-    const asked = isHoldfast() ? await this.#offset(url, message) : 0;
+    const asked = isHoldfast() ? await this.#offset(url, message, image) : 0;
     const offset = asked <= image.sizeBytes ? asked : 0;
     const headers: HttpHeaders = {
       ...requestHeaders(this.#context),
       "content-type": "application/octet-stream",
       trailer: HEADER.snapshotSha256,
+      ...(image.format === "store" ? { [HEADER.snapshotFormat]: STORE_FORMAT } : {}),
       ...(offset > 0 ? { [HEADER.snapshotOffset]: String(offset) } : {}),
     };
     const reading = new Reading(bodyOf(message, hashed, offset), measures.sentBytes);
@@ -208,13 +226,18 @@ export class SnapshotSender {
   }
 
   /** Bytes that the peer has kept of an attempt that broke off. */
-  async #offset(url: string, { from, snapshot }: Message): Promise<number> {
+  async #offset(
+    url: string,
+    { from, snapshot }: Message,
+    { format }: SnapshotImage,
+  ): Promise<number> {
     const { dialTimeoutMs, http, questionTimeoutMs } = this.#context;
     const { index = 0, term = 0 } = snapshot?.metadata ?? {};
+    const what = format === "store" ? `&format=${STORE_FORMAT}` : "";
     const answer = await http.request({
       method: "GET",
       url,
-      target: `/raft/snapshot/offset?from=${formatId(from)}&index=${index}&term=${term}`,
+      target: `/raft/snapshot/offset?from=${formatId(from)}&index=${index}&term=${term}${what}`,
       headers: requestHeaders(this.#context),
       connectTimeoutMs: dialTimeoutMs,
       answerTimeoutMs: questionTimeoutMs,

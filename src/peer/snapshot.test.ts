@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { Prng } from "../base/index.ts";
 import { openHttpClient } from "../host/index.ts";
-import type { SnapshotArrival, SnapshotImage } from "../seam/index.ts";
+import type { SnapshotArrival, SnapshotFormat, SnapshotImage } from "../seam/index.ts";
 import { emptyConfState, encodeRaftMessage, marshal, MessageType } from "../wire/index.ts";
 import {
   CLUSTER_ID,
@@ -17,6 +17,7 @@ import {
 const CHUNK_BYTES = 64 * 1024;
 
 class TestImage implements SnapshotImage {
+  readonly format: SnapshotFormat;
   readonly sizeBytes: number;
   readonly bytes: Buffer;
   readBytes = 0;
@@ -27,7 +28,8 @@ class TestImage implements SnapshotImage {
   open = 0;
   openMax = 0;
 
-  constructor(sizeBytes: number) {
+  constructor(sizeBytes: number, format: SnapshotFormat = "bbolt") {
+    this.format = format;
     this.sizeBytes = sizeBytes;
     this.bytes = Buffer.alloc(sizeBytes);
     const prng = new Prng(1);
@@ -131,6 +133,34 @@ test("snapshot: the connection breaks twice â†’ it goes on where the receiver st
   assert.ok(image.readBytes < image.sizeBytes * 2.5, `${image.readBytes} bytes read`);
 });
 
+test("snapshot: a store's own file â†’ said so to a member that takes it, and hashed anew at each attempt (PE-04)", async (t) => {
+  const [a, b] = await startConnectedPair(t);
+  assert.equal(a.peers.network.takesStores?.(b.id), true);
+  assert.equal(a.peers.network.takesStores?.(0xcn), false);
+  const image = new TestImage(3_000_000, "store");
+  let kept = Buffer.alloc(0);
+  b.handler.offset = () => Promise.resolve(kept.length);
+  const whole = Promise.withResolvers<SnapshotArrival>();
+  b.handler.onSnapshot = async (arrival) => {
+    assert.equal(arrival.format, "store");
+    const isFirst = kept.length === 0;
+    for await (const chunk of arrival.chunks) {
+      kept = Buffer.concat([kept, chunk]);
+      if (!isFirst || kept.length < 1_000_000) continue;
+      // In the next reading a page that the store does not use is another.
+      image.bytes.fill(7, 4096, 8192);
+      throw new Error("broken off");
+    }
+    whole.resolve(arrival);
+  };
+  a.peers.network.sendSnapshot(snapshotMessage(a, b), image);
+  const arrival = await whole.promise;
+  // The receiver finds that what it has kept is not of this reading.
+  assert.equal(arrival.sha256()?.toString("hex"), image.sha256());
+  assert.notEqual(createHash("sha256").update(kept).digest("hex"), image.sha256());
+  assert.deepEqual(await a.handler.sent.next(), { id: b.id, isFailure: false });
+});
+
 test("snapshot: the receiver already has more than was ever sent â†’ the rest alone goes, hashed in full", async (t) => {
   const [a, b] = await startConnectedPair(t);
   const image = new TestImage(1_000_000);
@@ -205,7 +235,7 @@ test("snapshot POST: bad lengths, a message of another kind, a body cut short â†
   b.handler.onSnapshot = () => assert.fail("reached the member");
   const http = openHttpClient();
   t.after(() => http.close());
-  const post = async (body: Buffer): Promise<number> => {
+  const post = async (body: Buffer, more: Record<string, string> = {}): Promise<number> => {
     const answer = await http.request({
       method: "POST",
       url: b.url,
@@ -215,6 +245,7 @@ test("snapshot POST: bad lengths, a message of another kind, a body cut short â†
         "x-server-version": "3.7.1",
         "x-min-cluster-version": "3.0.0",
         "x-etcd-cluster-id": CLUSTER_ID.toString(16),
+        ...more,
       },
       body,
       connectTimeoutMs: 1000,
@@ -235,4 +266,7 @@ test("snapshot POST: bad lengths, a message of another kind, a body cut short â†
   assert.equal(await post(framed(vote, vote.length + 1)), 400);
   assert.equal(await post(framed(vote, 2 ** 40)), 400);
   assert.equal(await post(framed(Buffer.alloc(20, 0xff))), 400);
+  const snapshot = { ...snapshotMessage(b, b), from: 0xcn };
+  const taken = framed(marshal(encodeRaftMessage, snapshot));
+  assert.equal(await post(taken, { "x-holdfast-format": "store-0" }), 400);
 });

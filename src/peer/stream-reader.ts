@@ -7,7 +7,7 @@
  */
 import { MalformedError } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
-import type { HttpBody, HttpClientResponse, Timer } from "../seam/index.ts";
+import type { HttpBody, HttpClientResponse, HttpHeaders, Timer } from "../seam/index.ts";
 import type { Message } from "../wire/index.ts";
 import { readAll } from "./body.ts";
 import { type Context, isRefused, reasonOf, requestHeaders } from "./context.ts";
@@ -29,8 +29,8 @@ export interface StreamReaderEvents {
   onRefused(): void;
   onMessage(message: Message): void;
   onBytes(count: number): void;
-  /** The peer is one of ours, or is not. */
-  onKnown(isHoldfast: boolean): void;
+  /** The peer shows what it is. */
+  onKnown(headers: HttpHeaders): void;
   onRemoved(): void;
 }
 
@@ -107,7 +107,7 @@ export class StreamReader {
         isAlone: true,
         signal: this.#stop.signal,
       });
-      events.onKnown(answer.headers[HEADER.holdfastVersion] !== undefined);
+      events.onKnown(answer.headers);
       await this.#accept(answer);
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#onFailure(url, error);

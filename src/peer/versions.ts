@@ -22,7 +22,17 @@ export const HEADER = {
   holdfastVersion: "x-holdfast-version",
   snapshotOffset: "x-holdfast-offset",
   snapshotSha256: "x-holdfast-sha256",
+  /** What a member takes beside a bbolt file; what a snapshot is when it is none. */
+  snapshotsTaken: "x-holdfast-snapshots",
+  snapshotFormat: "x-holdfast-format",
 } as const;
+
+/** A store's own file (datadir/store-image.ts). Another number when it or the records change. */
+export const STORE_FORMAT = "store-1";
+
+export function takesStores(headers: HttpHeaders): boolean {
+  return headers[HEADER.snapshotsTaken] === STORE_FORMAT;
+}
 
 /** `[major, minor, patch]`; undefined when it is no version. */
 export function parseVersion(text: string): readonly [number, number, number] | undefined {

@@ -26,5 +26,6 @@ export type {
   PeerVersions,
   Receipt,
   SnapshotArrival,
+  SnapshotFormat,
   SnapshotImage,
 } from "./peers.ts";

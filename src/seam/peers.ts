@@ -5,10 +5,21 @@
  */
 import type { Message } from "../wire/index.ts";
 
-/** A consistent image of the whole store: a bbolt file, made while it is read. */
+/**
+ * What travels: a bbolt file, which every member takes, or the store's own file with its key index,
+ * which members of our own kind take.
+ */
+export type SnapshotFormat = "bbolt" | "store";
+
+/** A consistent image of the whole store, made while it is read. */
 export interface SnapshotImage {
+  /** Missing = "bbolt". */
+  readonly format?: SnapshotFormat;
   readonly sizeBytes: number;
-  /** The bytes from `offset` to the end; the same each time. Chunks belong to the receiver. */
+  /**
+   * The bytes from `offset` to the end. Those of a bbolt file are the same each time; those of a
+   * store's own file may differ where the store does not use them. Chunks belong to the receiver.
+   */
   read(offset: number): AsyncIterable<Buffer>;
   /** Called once by whoever was given the image, when it is sent or given up. */
   close(): void;
@@ -65,6 +76,8 @@ export interface PeerNetwork {
   flush(): void;
   /** Sends MsgSnap with its image; the outcome comes as `snapshotSent`. Takes over the image. */
   sendSnapshot(message: Message, image: SnapshotImage): void;
+  /** Whether the member takes a store's own file as a snapshot. Missing = none is known to. */
+  takesStores?(id: bigint): boolean;
   /** Monotonic ms since when messages flow to the member; undefined = they do not. */
   connectedSinceMs(id: bigint): number | undefined;
   versions(id: bigint): Promise<PeerVersions>;
@@ -81,6 +94,8 @@ export type Receipt = "taken" | "notForMe" | "senderRemoved";
 
 export interface SnapshotArrival {
   readonly message: Message;
+  /** Missing = "bbolt". */
+  readonly format?: SnapshotFormat;
   /** Where in the file `chunks` begins: what `snapshotOffset` answered, or 0. */
   readonly offset: number;
   readonly chunks: AsyncIterable<Buffer>;
@@ -97,7 +112,12 @@ export interface PeerHandler {
   /** Settles when the file is kept and the consensus has been told; rejects when it is refused. */
   receiveSnapshot(arrival: SnapshotArrival): Promise<void>;
   /** Bytes already here of a snapshot that broke off: the sender may go on from there. */
-  snapshotOffset(from: bigint, index: number, term: number): Promise<number>;
+  snapshotOffset(
+    from: bigint,
+    index: number,
+    term: number,
+    format?: SnapshotFormat,
+  ): Promise<number>;
   isRemoved(id: bigint): boolean;
   members(): readonly PeerMember[];
   versions(): PeerVersions;
