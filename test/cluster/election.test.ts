@@ -79,7 +79,7 @@ test("election: an isolated leader → steps down; back again, it follows, no ne
   await cluster.close();
 });
 
-test("election: a follower that hears nothing but is heard → does not disturb the leader", async () => {
+test("election: a follower that hears nothing but is heard → does not disturb the leader (FR-14)", async () => {
   const cluster = await Cluster.start({ seed: 6, size: 3 });
   const leader = await cluster.untilLeader();
   const [deaf] = cluster.followers();
