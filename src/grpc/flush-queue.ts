@@ -1,6 +1,6 @@
 /**
  * Writes each connection's output once, however many calls were answered by what runs at present:
- * the input of a connection, or a batch of entries that was applied. Right after it, as a microtask:
+ * the input of a connection, or a batch of entries that was applied. Right after it, a microtask:
  * waiting for the event loop to come round would cost an answer as much as making it.
  */
 
@@ -19,7 +19,7 @@ export class FlushQueue {
   }
 
   /**
-   * `flushable.flush()` will be called when the present callback has run. Once, by its owner's care.
+   * `flushable.flush()` will be called when the present callback has run: once, its owner sees to it.
    */
   add(flushable: Flushable): void {
     if (this.#waiting.length === 0) this.#afterThis(this.#run);

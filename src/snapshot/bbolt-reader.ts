@@ -68,7 +68,7 @@ export class BboltFile {
 
   /**
    * The rows of a bucket in order, a page at a time; none for a bucket that is not there. Rows are
-   * views of buffers that are not written to again, but for `reusesBuffers`. Throws SnapshotCorrupt.
+   * views of buffers that are not written again, but for `reusesBuffers`. Throws SnapshotCorrupt.
    */
   async *rows(bucket: string): AsyncGenerator<readonly BucketRow[], void, void> {
     const found = this.#buckets.get(bucket);

@@ -131,7 +131,7 @@ class Transfer implements SnapshotArrival {
     }
   }
 
-  /** Does something at the sender and lets the receiver know: throws where the connection breaks. */
+  /** Does something at the sender, lets the receiver know: throws where the connection breaks. */
   async #overWire<T>(at: number, run: () => Promise<T>): Promise<T> {
     const network = this.#network;
     const { from, target } = this.#course;

@@ -1,4 +1,4 @@
-/** What happened in a simulated run, in order: a digest of all of it, and the last lines to read. */
+/** What happened in a simulated run, in order: a digest of it all, and the last lines to read. */
 import { createHash } from "node:crypto";
 import { openSync, writeSync } from "node:fs";
 import type { NetworkEvent } from "../../src/testing/index.ts";

@@ -1,5 +1,5 @@
 /**
- * etcdctl 3.4 as it comes from Debian on three members of etcd, and then on three of Holdfast at the
+ * etcdctl 3.4 as it comes from Debian on three members of etcd, then on three of Holdfast at the
  * same addresses: the same flags give the same ids, the same history gives the same hashes, and
  * every command prints the same, times and sizes and who leads aside.
  */

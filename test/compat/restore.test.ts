@@ -227,7 +227,7 @@ test("restore: three members from one file → one cluster with the keys of the 
 });
 
 /**
- * The log of a restored member began with the founding entries. A member that joined was sent these,
+ * The log of a restored member began with the founding entries. One that joined was sent these,
  * and nothing of the store: it came up empty and believed itself up to date.
  */
 test("restore: a member that joins the restored cluster → is sent the store (UT-04, RA-05)", async () => {

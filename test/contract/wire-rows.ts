@@ -794,11 +794,5 @@ const requestRow = row(InternalRaftRequestSchema, {
   },
 });
 
-export const ROWS: readonly Row[] = [
-  ...kvRows,
-  ...watchRows,
-  ...leaseRows,
-  ...alarmRows,
-  ...raftRows,
-  requestRow,
-];
+const groups = [kvRows, watchRows, leaseRows, alarmRows, raftRows, [requestRow]];
+export const ROWS: readonly Row[] = groups.flat();

@@ -1,4 +1,4 @@
-/** python3-etcd3 as it comes from Debian, on three members of which the leader is killed half way. */
+/** python3-etcd3 as it comes from Debian, on three members, of which one is killed half way. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
