@@ -19,7 +19,7 @@ export class FlushQueue {
   }
 
   /**
-   * `flushable.flush()` will be called when the present callback has run: once, its owner sees to it.
+   * `flushable.flush()` will be called when the present callback has run: once, by its care.
    */
   add(flushable: Flushable): void {
     if (this.#waiting.length === 0) this.#afterThis(this.#run);

@@ -23,7 +23,7 @@ import type {
   PeerNetwork,
   Timers,
 } from "../seam/index.ts";
-import { RangeReader, walExists } from "../wal/index.ts";
+import { RangeReader, type Wal, walExists } from "../wal/index.ts";
 import { type ConfState, emptyConfState } from "../wire/index.ts";
 import type { Beginning } from "./beginning.ts";
 import { beginLog } from "./begin-log.ts";
@@ -32,7 +32,7 @@ import { introduce } from "./introduction.ts";
 import { LocalStore } from "./local-store.ts";
 import { readRaftLog } from "./log-recovery.ts";
 import { RaftMember } from "./raft-member.ts";
-import { RaftStorage } from "./raft-storage.ts";
+import { RaftStorage, type StoredLog } from "./raft-storage.ts";
 import type { MemberSettings } from "./settings.ts";
 import { Snapshots } from "./snapshots.ts";
 
@@ -111,9 +111,14 @@ interface MemberPlace {
   readonly inbox: SnapshotInbox;
 }
 
+/** What is made before the member, and tells it what happens: it is set once the member is there. */
+interface Link {
+  member?: RaftMember;
+}
+
 async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<RaftMember> {
-  const { paths, backend, knownPeers, inbox } = place;
-  const { openBackend, disk, clock, timers, logger, settings } = options;
+  const { paths, backend, knownPeers } = place;
+  const { disk, clock, logger, settings } = options;
   const found = await readRaftLog({
     disk,
     walDirectory: paths.wal,
@@ -121,40 +126,21 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     catchUpEntries: settings.snapshotCatchUpEntries,
     logger,
   });
-  const link: { member?: RaftMember } = {};
-  const openStore = (opened: Backend) =>
-    LocalStore.open(opened, {
-      directory: paths.store,
-      settings,
-      disk,
-      clock,
-      timers,
-      logger,
-      onDurable: (point) => link.member?.storeDurable(point),
-      onFatal: (error) => link.member?.fail(error),
-    });
+  const link: Link = {};
+  const openStore = (opened: Backend) => openLocalStore(options, paths, link, opened);
   const local = await openStore(backend);
   const confState = confStateOf(local);
   const wal = await found.resume({ clock });
-  const forced = options.forceNewCluster
+  const log = options.forceNewCluster
     ? await forceNewCluster({ found, local, confState, wal, logger })
     : found;
-  const { entries, hardState, terms } = forced;
-  const reader = new RangeReader(disk, wal);
-  const storage = new RaftStorage({
-    log: { entries, hardState, terms, confState, applied: backend.applied.index },
-    load: (lo, hi, bytesMax, termOf) => reader.read(lo, hi, bytesMax, termOf),
-    snapshotMetadata: () => link.member?.snapshotMetadata(),
-    onLoaded: () => link.member?.driver.entriesLoaded(),
-    onLoadFailed: (error) =>
-      logger.error("an old part of the log cannot be read; who needs it gets a snapshot", {
-        error: error.message,
-      }),
-  });
+  const applied = backend.applied.index;
+  const storage = newStorage(options, link, wal, { ...log, confState, applied });
+  const { hardState } = log;
   logger.info("recovered", {
     "local-member-id": formatId(found.metadata.nodeId),
     "cluster-id": formatId(found.metadata.clusterId),
-    "store-index": backend.applied.index,
+    "store-index": applied,
     "commit-index": hardState.commit,
     "log-index": storage.lastIndex(),
   });
@@ -171,20 +157,42 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,
     knownPeers,
     makeSnapshots: (member) =>
-      new Snapshots({
-        member,
-        inbox,
-        disk,
-        paths,
-        wal,
-        storage,
-        openBackend,
-        openStore,
-        timers,
-        logger,
-      }),
+      new Snapshots({ ...options, ...place, member, wal, storage, openStore }),
   });
   return link.member;
+}
+
+function openLocalStore(
+  options: OpenMemberOptions,
+  paths: DataDirectory,
+  link: Link,
+  backend: Backend,
+): Promise<LocalStore> {
+  return LocalStore.open(backend, {
+    ...options,
+    directory: paths.store,
+    onDurable: (point) => link.member?.storeDurable(point),
+    onFatal: (error) => link.member?.fail(error),
+  });
+}
+
+function newStorage(
+  { disk, logger }: OpenMemberOptions,
+  link: Link,
+  wal: Wal,
+  log: StoredLog,
+): RaftStorage {
+  const reader = new RangeReader(disk, wal);
+  return new RaftStorage({
+    log,
+    load: (lo, hi, bytesMax, termOf) => reader.read(lo, hi, bytesMax, termOf),
+    snapshotMetadata: () => link.member?.snapshotMetadata(),
+    onLoaded: () => link.member?.driver.entriesLoaded(),
+    onLoadFailed: (error) =>
+      logger.error("an old part of the log cannot be read; who needs it gets a snapshot", {
+        error: error.message,
+      }),
+  });
 }
 
 /** Stores of single members from before there were clusters lack the row. */
