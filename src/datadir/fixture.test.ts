@@ -5,12 +5,15 @@ import {
   imageOfView,
   MemoryBackend,
   MemoryMedium,
+  STORE_FILE_NAME,
+  type StoreFile,
   type Table,
   TABLES,
 } from "../backend/index.ts";
 import { hostDisk, systemTimers } from "../host/index.ts";
 import type { Disk, Timers } from "../seam/index.ts";
 import { marshalKeyValue } from "../wire/index.ts";
+import { openStoreImage } from "./store-image.ts";
 
 export const timers: Timers = systemTimers;
 export const disk: Disk = hostDisk;
@@ -18,7 +21,7 @@ const ALL: readonly Table[] = [...TABLES, "local"];
 
 /** A backend whose commits are files on the disk given: whole batches, or none, after a crash. */
 export async function openDiskBackend(on: Disk, directory: string): Promise<Backend> {
-  const path = `${directory}/rows`;
+  const path = `${directory}/${STORE_FILE_NAME}`;
   const medium = new MemoryMedium();
   if (await on.exists(path)) {
     const saved = JSON.parse((await on.readFile(path)).toString()) as Saved;
@@ -57,7 +60,7 @@ class DiskBackend extends MemoryBackend {
       }
     }
     const saved: Saved = { applied: this.durable, rows };
-    const path = `${this.#directory}/rows`;
+    const path = `${this.#directory}/${STORE_FILE_NAME}`;
     if (await this.#disk.exists(`${path}.tmp`)) await this.#disk.remove(`${path}.tmp`);
     const file = await this.#disk.open(`${path}.tmp`, "create");
     await file.write(Buffer.from(JSON.stringify(saved)), 0);
@@ -66,6 +69,28 @@ class DiskBackend extends MemoryBackend {
     await this.#disk.rename(`${path}.tmp`, path);
     await this.#disk.syncDirectory(this.#directory);
   }
+
+  async openFile(): Promise<StoreFile> {
+    const view = this.openReadView();
+    const bytes = await this.#disk.readFile(`${this.#directory}/${STORE_FILE_NAME}`);
+    return {
+      applied: view.applied,
+      sizeBytes: bytes.length,
+      get: (table, key) => view.get(table, key),
+      read: async (into, offset) => bytes.copy(into, 0, offset),
+      close: () => view.close(),
+    };
+  }
+}
+
+/** The store's own file, as it is sent: of a backend on a disk. */
+export async function storeImageBytes(backend: Backend, on: Disk): Promise<Buffer> {
+  const opened = await openStoreImage({ backend, disk: on, directory: "/nowhere" });
+  if (opened === undefined) throw new Error("the backend has no file");
+  const pieces: Buffer[] = [];
+  for await (const piece of opened.image.read(0)) pieces.push(piece);
+  opened.image.close();
+  return Buffer.concat(pieces);
 }
 
 export function revisionKey(main: number, sub = 0): Buffer {

@@ -4,14 +4,15 @@ import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
 import { Prng } from "../base/index.ts";
 import { systemClock as clock, systemTimers } from "../host/index.ts";
-import type { Disk } from "../seam/index.ts";
+import type { Disk, SnapshotFormat } from "../seam/index.ts";
 import { SimulatedDisk } from "../testing/index.ts";
 import { createWal, readSnapshots, readWal, resumeWal } from "../wal/index.ts";
 import { emptyConfState, EntryType } from "../wire/index.ts";
 import { openDataDirectory, pathsOf } from "./data-directory.ts";
-import { fill, imageBytes, openDiskBackend, rowsOf } from "./fixture.test.ts";
+import { fill, imageBytes, openDiskBackend, rowsOf, storeImageBytes } from "./fixture.test.ts";
 import { importStore } from "./import-store.ts";
 import { finishInstall, installStore } from "./install-store.ts";
+import { takeStore } from "./take-store.ts";
 
 const ROOT = "/data";
 const PATHS = pathsOf(ROOT);
@@ -27,10 +28,12 @@ async function content(count: number, applied: typeof OLD): Promise<string[]> {
   return rowsOf(backend);
 }
 
-async function image(): Promise<Buffer> {
-  const backend = new MemoryBackend();
+async function image(format: SnapshotFormat = "bbolt"): Promise<Buffer> {
+  const disk = new SimulatedDisk();
+  await disk.makeDirectory("/other");
+  const backend = await openDiskBackend(disk, "/other");
   fill(backend, 40, NEW);
-  return imageBytes(backend);
+  return format === "bbolt" ? imageBytes(backend) : storeImageBytes(backend, disk);
 }
 
 /** A member with a store at OLD and a log that goes a little further. */
@@ -56,12 +59,13 @@ async function prepare(disk: Disk): Promise<void> {
 }
 
 /** As a member does it that has received an image. */
-async function install(disk: Disk): Promise<void> {
+async function install(disk: Disk, format: SnapshotFormat): Promise<void> {
   const openBackend = (directory: string) => openDiskBackend(disk, directory);
   const { incoming: directory } = PATHS;
   const timers = systemTimers;
-  const options = { disk, timers, imagePath: IMAGE, directory, openBackend, point: NEW };
-  await importStore(options);
+  const options = { disk, imagePath: IMAGE, directory, openBackend, point: NEW };
+  if (format === "bbolt") await importStore({ ...options, timers });
+  else await takeStore({ ...options, turn: () => Promise.resolve() });
   const reader = await readWal(disk, PATHS.wal, OLD);
   await reader.drain();
   const wal = await resumeWal(reader, { clock, segmentBytes: 8192, zeroAheadBytes: 0 });
@@ -90,16 +94,21 @@ async function operationsOf(run: (disk: Disk) => Promise<unknown>, bytes: Buffer
   return count - before;
 }
 
-test("install: power lost at any step, and again at the start → the store that the log counts on (SN-02, WL-09)", async () => {
-  const bytes = await image();
+for (const format of ["bbolt", "store"] as const) {
+  test(`install: of a snapshot as ${format}, power lost at any step, and again at the start → the store that the log counts on (SN-02, WL-09)`, () =>
+    cutAnywhere(format));
+}
+
+async function cutAnywhere(format: SnapshotFormat): Promise<void> {
+  const bytes = await image(format);
   const stores = { old: await content(5, OLD), new: await content(40, NEW) };
-  const steps = await operationsOf(install, bytes);
+  const steps = await operationsOf((disk) => install(disk, format), bytes);
   assert.ok(steps > 30, `${steps} steps`);
   const seen = { old: 0, new: 0 };
   for (let seed = 0; seed < SEEDS; seed += 1) {
     for (let step = 1; step <= steps + 1; step += 1) {
       const prng = new Prng(seed * 10_000 + step);
-      const disk = await crashedIn(step, prng, bytes);
+      const disk = await crashedIn({ step, format }, prng, bytes);
       // The start may be cut short as well.
       let left = 1 + prng.below(12);
       const cut: SimulatedDisk = disk.inner;
@@ -126,10 +135,10 @@ test("install: power lost at any step, and again at the start → the store that
     }
   }
   assert.ok(seen.old > 10 && seen.new > 2, JSON.stringify(seen));
-});
+}
 
 async function crashedIn(
-  step: number,
+  { step, format }: { step: number; format: SnapshotFormat },
   prng: Prng,
   bytes: Buffer,
 ): Promise<{ inner: SimulatedDisk; onDelay: () => void }> {
@@ -142,7 +151,7 @@ async function crashedIn(
     count += 1;
     if (count === step) hook.inner.crash(prng);
   };
-  await install(hook.inner.session()).catch(() => undefined);
+  await install(hook.inner.session(), format).catch(() => undefined);
   hook.onDelay = () => {};
   return hook;
 }

@@ -16,6 +16,7 @@ const ARRIVALS_MAX = 2;
 const PARTS_MAX = 2;
 const READ_BYTES = 1024 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
+const SYNC_BYTES = 32 * 1024 * 1024;
 
 export interface SnapshotName {
   readonly from: bigint;
@@ -146,7 +147,7 @@ export class SnapshotInbox {
   async #take(arrival: Arrival, file: OpenFile): Promise<void> {
     const digest = this.#digests.sha256();
     await hashFile(file, digest, arrival.offset);
-    const writer = new BlockWriter(file, arrival.offset);
+    const writer = new BlockWriter(file, arrival.offset, arrival.format === "store");
     const chunks = arrival.chunks[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -195,10 +196,15 @@ class BlockWriter {
   #writing = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #used = 0;
   #written: Promise<void> = Promise.resolve();
+  readonly #isSynced: boolean;
+  #unsyncedBytes = 0;
+  #synced: Promise<void> = Promise.resolve();
 
-  constructor(file: OpenFile, offset: number) {
+  /** `isSynced`: the file will count as it is, so most of it is to be on the medium by then. */
+  constructor(file: OpenFile, offset: number, isSynced: boolean) {
     this.#file = file;
     this.#offset = offset;
+    this.#isSynced = isSynced;
   }
 
   /** Copies the chunk. Rejects when a block before it could not be written. */
@@ -215,6 +221,7 @@ class BlockWriter {
   async end(): Promise<void> {
     if (this.#used > 0) await this.#flush();
     await this.#written;
+    await this.#synced;
   }
 
   async #flush(): Promise<void> {
@@ -226,7 +233,17 @@ class BlockWriter {
     // Told to the next block, or the end.
     this.#written.catch(() => undefined);
     this.#offset += this.#used;
+    this.#unsyncedBytes += this.#used;
     this.#used = 0;
+    if (this.#isSynced && this.#unsyncedBytes >= SYNC_BYTES) await this.#sync();
+  }
+
+  /** Waits for the one before: a gigabyte at once would stand in the way of the log's syncs. */
+  async #sync(): Promise<void> {
+    await this.#synced;
+    this.#unsyncedBytes = 0;
+    this.#synced = this.#file.sync();
+    this.#synced.catch(() => undefined);
   }
 }
 

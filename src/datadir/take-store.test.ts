@@ -108,24 +108,29 @@ test("store's own file: the index comes along → no record is read to begin (DB
 test("store's own file: what is written while it is read is not in it", async (t) => {
   const stage = await stageOf(t);
   const { source, directory } = stage;
+  let at = ROWS;
+  for (; at < 2 * ROWS; at += 1) {
+    source.put("key", revisionKey(at + 2), pair(`large ${at}`, at + 2, "x".repeat(900)));
+  }
+  await source.commit();
   const before = rowsOf(source);
   const opened = await openStoreImage({ backend: source, disk, directory });
   assert.ok(opened !== undefined);
   const pieces: Buffer[] = [];
-  let at = ROWS;
   for await (const piece of opened.image.read(0)) {
     pieces.push(piece);
     // Several transactions: pages that were freed in one are wanted again in the next.
     for (let batch = 0; batch < 4; batch += 1) {
       for (let count = 0; count < 200; count += 1, at += 1) {
         source.put("key", revisionKey(at + 2), pair(`later ${at}`, at + 2, "y".repeat(900)));
-        source.delete("key", revisionKey(2 + ((at * 7) % ROWS)));
+        source.delete("key", revisionKey(2 + ((at * 7) % (2 * ROWS))));
       }
       source.setApplied({ index: POINT.index + at, term: 7 });
       await source.commit();
     }
   }
   opened.image.close();
+  assert.ok(pieces.length > 5, `${pieces.length} pieces`);
   await writeFile(stage.imagePath, Buffer.concat(pieces));
   await takeStore(optionsOf(stage));
   const backend = await openLmdb(stage.incoming);

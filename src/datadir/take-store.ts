@@ -24,9 +24,9 @@ const ZERO = Buffer.alloc(1);
 
 export interface TakeStoreOptions {
   readonly disk: Disk;
-  /** Is moved away. */
+  /** Is cut, and moved away. */
   readonly imagePath: string;
-  /** Emptied before; on the same file system as the image, and the store that it shall replace. */
+  /** Emptied before; on the same file system as the store that it shall replace. */
   readonly directory: string;
   readonly openBackend: (directory: string) => Promise<Backend>;
   /** What the sender says that the image holds. */
@@ -40,7 +40,7 @@ export async function takeStore(options: TakeStoreOptions): Promise<AppliedPoint
   if (await disk.exists(directory)) await disk.remove(directory);
   await disk.makeDirectory(directory, 0o700);
   const layout = await split(options);
-  await disk.rename(imagePath, `${directory}/${STORE_FILE_NAME}`);
+  await move(disk, imagePath, `${directory}/${STORE_FILE_NAME}`);
   const backend = await openTaken(options);
   try {
     await checkRows(backend, options);
@@ -94,6 +94,27 @@ async function split(options: TakeStoreOptions): Promise<StoreImageLayout> {
     return layout;
   } finally {
     await file.close();
+  }
+}
+
+/** Where the two are on different file systems after all, it is copied. */
+async function move(disk: Disk, source: string, target: string): Promise<void> {
+  try {
+    return await disk.rename(source, target);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "EXDEV") throw error;
+  }
+  const from = await disk.open(source, "read");
+  try {
+    const to = await disk.open(target, "create");
+    try {
+      await copy(from, to, { from: 0, count: await from.size() });
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
   }
 }
 
