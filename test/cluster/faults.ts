@@ -170,7 +170,8 @@ export class Faults {
   restart(nodes: readonly ClusterNode[]): void {
     for (const node of nodes) {
       // One that crashes while it starts is left to the next that looks.
-      if (!node.isRunning) node.start().catch((error: unknown) => this.#failed(node, error));
+      if (node.isRunning || node.wasRemoved) continue;
+      node.start().catch((error: unknown) => this.#failed(node, error));
     }
   }
 
@@ -255,7 +256,8 @@ export class Faults {
     const id = rows.find(({ peerUrls }) => peerUrls[0] === url)?.id;
     if (id === undefined) return;
     const change = await this.#ask((member, waiter) => member.removeMember(id, waiter));
-    if (change !== undefined) this.#cluster.forget(guest);
+    // It may have been asked itself, and gone before it could answer.
+    if (change !== undefined || guest.wasRemoved) this.#cluster.forget(guest);
   }
 
   #disturb(kind: FaultKind, node: ClusterNode): void {

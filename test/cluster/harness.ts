@@ -113,7 +113,7 @@ export class Cluster {
   }
 
   async startAll(): Promise<void> {
-    const stopped = this.nodes.filter(({ isRunning }) => !isRunning);
+    const stopped = this.nodes.filter(({ isRunning, wasRemoved }) => !isRunning && !wasRemoved);
     await this.settled(Promise.all(stopped.map((node) => node.start())));
     await this.untilReady(stopped);
   }
