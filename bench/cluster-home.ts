@@ -251,7 +251,8 @@ export class ClusterHome {
 
   /** Stops what still runs and removes the directory. */
   async remove(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.kill().catch(() => {})));
+    // In order, so that a CPU profile is written.
+    await Promise.all(this.#members.map((member) => member.stop()));
     await rm(this.#directory, { recursive: true, force: true }).catch(() => {
       rmSync(this.#directory, { recursive: true, force: true });
     });
