@@ -71,7 +71,7 @@ test(`two at once: random faults of two members, ${times} → nothing is lost`, 
     t.diagnostic(
       `run ${run}: ${doomed.map(([name, { name: who }]) => `${who} ${name}`).join(", ")}`,
     );
-    await Promise.all(doomed.map(([name, member]) => FAULTS[name]?.(story, member)));
+    await Promise.all(doomed.map(async ([name, member]) => await FAULTS[name]?.(story, member)));
     await load.acknowledged(100);
   });
 });
