@@ -11,7 +11,7 @@ import type { Disk, OpenFile, SnapshotImage } from "../seam/index.ts";
 
 const MAGIC = Buffer.from("HFSTORE1", "latin1");
 export const FOOTER_BYTES = 32;
-const PIECE_BYTES = 512 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 export interface StoreImageOptions {
   readonly backend: Backend;

@@ -2,7 +2,7 @@
 import type { HttpBody, HttpHeaders } from "../seam/index.ts";
 
 /** Read ahead of who asks. Beyond: the connection is left unread until half of it is used. */
-const AHEAD_BYTES_MAX = 256 * 1024;
+const AHEAD_BYTES_MAX = 1024 * 1024;
 
 export class BodyStream {
   readonly #body: HttpBody;
