@@ -68,8 +68,10 @@ export class KeyTree {
   /** Where the last `seek` ended. */
   leaf: Leaf;
   position = 0;
+  /** The branches above that leaf and where each was left: the first `#depth` of each list. */
   readonly #path: Branch[] = [];
   readonly #pathPositions: number[] = [];
+  #depth = 0;
 
   constructor(states: SlotStates) {
     this.#states = states;
@@ -100,8 +102,7 @@ export class KeyTree {
       depth += 1;
       node = node.children[position] as Node;
     }
-    path.length = depth;
-    positions.length = depth;
+    this.#depth = depth;
     this.leaf = node;
     const keys = node.keys;
     const position = lowerBound(keys, key);
@@ -120,7 +121,7 @@ export class KeyTree {
   /** After `seek`: the entry there changed at `main`, and the live keys by `liveChange`. */
   touch(main: number, liveChange: number): void {
     const path = this.#path;
-    for (let depth = 0; depth < path.length; depth += 1) {
+    for (let depth = 0; depth < this.#depth; depth += 1) {
       const branch = path[depth] as Branch;
       if (branch.newest < main) branch.newest = main;
       branch.live += liveChange;
@@ -167,7 +168,7 @@ export class KeyTree {
     leaf.keys.splice(this.position, 1);
     leaf.slots.splice(this.position, 1);
     this.size -= 1;
-    if (leaf.keys.length < SPARSE && this.#path.length > 0) this.#mend(this.#path.length - 1);
+    if (leaf.keys.length < SPARSE && this.#depth > 0) this.#mend(this.#depth - 1);
   }
 
   /** Live keys with lo <= key < hi (undefined = no end). */
@@ -301,7 +302,7 @@ export class KeyTree {
     let low = separator;
     let before = left;
     let added = right;
-    for (let depth = this.#path.length - 1; depth >= 0; depth -= 1) {
+    for (let depth = this.#depth - 1; depth >= 0; depth -= 1) {
       const branch = this.#path[depth] as Branch;
       const position = this.#pathPositions[depth] as number;
       insertAt(branch.separators, position, low);
@@ -420,7 +421,10 @@ export function lowerBound(keys: readonly Key[], key: Key): number {
   return low;
 }
 
+/** By hand: `splice` would make an array of what it removed. */
 function insertAt<T>(items: T[], position: number, item: T): void {
-  if (position === items.length) items.push(item);
-  else items.splice(position, 0, item);
+  let at = items.length;
+  items.push(item);
+  for (; at > position; at -= 1) items[at] = items[at - 1] as T;
+  items[position] = item;
 }
