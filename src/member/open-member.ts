@@ -111,7 +111,7 @@ interface MemberPlace {
   readonly inbox: SnapshotInbox;
 }
 
-/** What is made before the member, and tells it what happens: it is set once the member is there. */
+/** What is made before the member, and tells it what happens: set once the member is there. */
 interface Link {
   member?: RaftMember;
 }
