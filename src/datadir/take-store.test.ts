@@ -1,4 +1,4 @@
-/** A member's own file on its way to another: the same rows, nothing of the sender's alone. */
+/** A store's own file from member to member: the same rows, nothing that was the sender's alone. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
