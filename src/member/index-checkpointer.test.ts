@@ -15,7 +15,7 @@ function setUp() {
     return Promise.resolve(true);
   };
   const store = {
-    get isCheckpointDue() {
+    isCheckpointDue() {
       return state.isDue;
     },
     checkpoint: () => write(),

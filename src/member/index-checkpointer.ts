@@ -19,14 +19,14 @@ export class IndexCheckpointer {
 
   constructor(options: IndexCheckpointerOptions) {
     this.#options = options;
-    this.#timer = options.timers.every(CHECKPOINT_CHECK_MS, () => this.#check());
+    this.#timer = options.timers.every(CHECKPOINT_CHECK_MS, () => this.#check(false));
   }
 
   /** Writes a last one when it is due; the one under way is awaited. */
   async close(): Promise<void> {
     this.#timer.cancel();
     await this.#running;
-    this.#check();
+    this.#check(true);
     await this.#running;
   }
 
@@ -36,8 +36,8 @@ export class IndexCheckpointer {
     await this.#running;
   }
 
-  #check(): void {
-    if (this.#running !== undefined || !this.#options.store.isCheckpointDue) return;
+  #check(isLast: boolean): void {
+    if (this.#running !== undefined || !this.#options.store.isCheckpointDue(isLast)) return;
     this.#running = this.#write().finally(() => {
       this.#running = undefined;
     });

@@ -7,6 +7,9 @@ export const STEPS_PER_RECORD = 4;
 /** Keys of the index that are visited before the loop turns. */
 export const SLICE_KEYS = 5_000;
 /**
- * Records since the last checkpoint that make a new one due, or a quarter of the keys if more.
+ * Records since the last checkpoint that make a new one due, or as many as there are keys if more:
+ * so a put pays for writing one key of the index at most.
  */
 export const CHECKPOINT_RECORDS = 100_000;
+/** Of the keys, what makes a last one due at an orderly stop: the next start is worth more. */
+export const CHECKPOINT_LAST_SHARE = 0.25;

@@ -11,7 +11,7 @@ import type { CheckpointFile } from "./checkpoint.ts";
 import type { Compaction } from "./compaction.ts";
 import { hashRecords } from "./hash-kv.ts";
 import { type KeyIndex, LATEST } from "./key-index.ts";
-import { CHANGES_BYTES_MAX, CHECKPOINT_RECORDS } from "./limits.ts";
+import { CHANGES_BYTES_MAX, CHECKPOINT_LAST_SHARE, CHECKPOINT_RECORDS } from "./limits.ts";
 import { isEmptySpan, refusalOf, spanOf, type Span } from "./range.ts";
 import { changeOf, keyOnlyRecord, readRecord, recordSize } from "./records.ts";
 import { StoreCursor } from "./range-cursor.ts";
@@ -185,9 +185,10 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
     }
   }
 
-  get isCheckpointDue(): boolean {
+  isCheckpointDue(isLast: boolean): boolean {
     if (this.#checkpoint === undefined || this.isCompacting || this.#isCheckpointing) return false;
-    return this.#tailRecords >= Math.max(CHECKPOINT_RECORDS, this.index.keys / 4);
+    const share = isLast ? CHECKPOINT_LAST_SHARE : 1;
+    return this.#tailRecords >= Math.max(CHECKPOINT_RECORDS, this.index.keys * share);
   }
 
   async checkpoint(): Promise<boolean> {

@@ -116,8 +116,11 @@ export interface Store {
 
 /** A store that keeps its key index on the disk as well. */
 export interface CheckpointingStore extends Store {
-  /** Whether a restart now would have to read many records: `checkpoint` is worth its work. */
-  readonly isCheckpointDue: boolean;
+  /**
+   * Whether a restart now would have to read many records: `checkpoint` is worth its work. `isLast`:
+   * the store is about to be closed.
+   */
+  isCheckpointDue(isLast: boolean): boolean;
   /**
    * Writes the key index to its file, in slices that yield to the loop while the store goes on, so
    * that the next start is quick. False when it cannot be done now (a compaction runs) or at all.
