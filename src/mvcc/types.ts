@@ -117,7 +117,7 @@ export interface Store {
 /** A store that keeps its key index on the disk as well. */
 export interface CheckpointingStore extends Store {
   /**
-   * Whether a restart now would have to read many records, so that `checkpoint` is worth it. `isLast`:
+   * Whether a restart now would have to read many records: `checkpoint` is worth it. `isLast`:
    * the store is about to be closed.
    */
   isCheckpointDue(isLast: boolean): boolean;
