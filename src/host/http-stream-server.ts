@@ -1,6 +1,5 @@
 /** seam/HttpStreamHandler by node:http, for connections that the listener accepted and sniffed. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type {
   HttpHeaders,
   HttpStreamEvents,
@@ -9,46 +8,26 @@ import type {
   HttpStreamResponse,
   Logger,
 } from "../seam/index.ts";
+import { AcceptedServer } from "./accepted-server.ts";
 import { IncomingBody, joinHeaders } from "./http-body.ts";
 import { peerOf } from "./socket-connection.ts";
 
-const HEADERS_CHECK_PERIOD_MS_MAX = 10_000;
-
 export class HttpStreamServer {
-  readonly #server: Server;
+  /** Takes connections, and is closed, by the listener. */
+  readonly server: AcceptedServer;
   readonly #handler: HttpStreamHandler;
   readonly #logger: Logger;
 
   constructor(handler: HttpStreamHandler, options: { headersTimeoutMs: number; logger: Logger }) {
     this.#handler = handler;
     this.#logger = options.logger;
-    this.#server = createServer({
-      headersTimeout: options.headersTimeoutMs,
-      // A body may last for hours; its reader bounds the silence in it.
-      requestTimeout: 0,
-      keepAliveTimeout: options.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(options.headersTimeoutMs, HEADERS_CHECK_PERIOD_MS_MAX),
-      noDelay: true,
-    });
-    this.#server.on("request", (request, response) => void this.#onRequest(request, response));
-    // The server never listens itself, and starts its header timeouts only at this event.
-    this.#server.emit("listening");
-  }
-
-  /** Takes over a paused socket whose first bytes were put back. */
-  accept(socket: Socket): void {
-    this.#server.emit("connection", socket);
-    socket.resume();
-  }
-
-  /** Ends keep-alive connections that have no request under way. */
-  closeIdle(): void {
-    this.#server.closeIdleConnections();
-  }
-
-  /** Ends the header timeouts; connections are their listener's to close. */
-  close(): void {
-    this.#server.close(() => {});
+    // A body may last for hours; its reader bounds the silence in it.
+    const requestTimeoutMs = 0;
+    const { headersTimeoutMs } = options;
+    this.server = new AcceptedServer(
+      { headersTimeoutMs, requestTimeoutMs },
+      (request, response) => void this.#onRequest(request, response),
+    );
   }
 
   async #onRequest(message: IncomingMessage, answer: ServerResponse): Promise<void> {

@@ -1,8 +1,8 @@
 /** HTTP/1.1 by node:http, for connections that the listener accepted and sniffed. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { GRPC_OVERHEAD_BYTES, REQUEST_BYTES_MAX } from "../base/index.ts";
 import type { HttpHandler, HttpRequest, HttpResponse, Logger } from "../seam/index.ts";
+import { AcceptedServer } from "./accepted-server.ts";
 import { joinHeaders } from "./http-body.ts";
 import { peerOf } from "./socket-connection.ts";
 
@@ -12,41 +12,21 @@ import { peerOf } from "./socket-connection.ts";
  */
 const BODY_BYTES_MAX = 2 * (REQUEST_BYTES_MAX + GRPC_OVERHEAD_BYTES);
 
-const HEADERS_CHECK_PERIOD_MS_MAX = 10_000;
-
 export class Http1Server {
-  readonly #server: Server;
+  /** Takes connections, and is closed, by the listener. */
+  readonly server: AcceptedServer;
   readonly #handler: HttpHandler;
   readonly #logger: Logger;
 
   constructor(handler: HttpHandler, options: { headersTimeoutMs: number; logger: Logger }) {
     this.#handler = handler;
     this.#logger = options.logger;
-    this.#server = createServer({
-      headersTimeout: options.headersTimeoutMs,
-      requestTimeout: options.headersTimeoutMs,
-      keepAliveTimeout: options.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(options.headersTimeoutMs, HEADERS_CHECK_PERIOD_MS_MAX),
-    });
-    this.#server.on("request", (request, response) => void this.#onRequest(request, response));
-    // The server never listens itself, and starts its header timeouts only at this event.
-    this.#server.emit("listening");
-  }
-
-  /** Takes over a paused socket whose first bytes were put back. */
-  accept(socket: Socket): void {
-    this.#server.emit("connection", socket);
-    socket.resume();
-  }
-
-  /** Ends keep-alive connections that have no request under way. */
-  closeIdle(): void {
-    this.#server.closeIdleConnections();
-  }
-
-  /** Ends the header timeouts; connections are their listener's to close. */
-  close(): void {
-    this.#server.close(() => {});
+    const requestTimeoutMs = options.headersTimeoutMs;
+    const { headersTimeoutMs } = options;
+    this.server = new AcceptedServer(
+      { headersTimeoutMs, requestTimeoutMs },
+      (request, response) => void this.#onRequest(request, response),
+    );
   }
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -17,6 +17,7 @@ import type {
 } from "../seam/index.ts";
 import { type ConnectionGate } from "./connection-gate.ts";
 import { failureOf, HostError } from "./host-error.ts";
+import type { AcceptedServer } from "./accepted-server.ts";
 import { HttpStreamServer } from "./http-stream-server.ts";
 import { Http1Server } from "./http1.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
@@ -99,7 +100,7 @@ function placesOf(urls: readonly string[]): Place[] {
 /** What stands behind the sockets of one set of URLs. */
 class Front {
   readonly #options: ListenOptions;
-  readonly #http1: Http1Server | HttpStreamServer | undefined;
+  readonly #http1: AcceptedServer | undefined;
   readonly #tls: TlsServer | undefined;
   #tlsGeneration = 0;
   /** Of sockets under a handshake: one that was cut no longer knows. */
@@ -110,8 +111,8 @@ class Front {
     this.#options = options;
     const { http, streams, logger, tls } = options;
     const headersTimeoutMs = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
-    if (streams) this.#http1 = new HttpStreamServer(streams, { headersTimeoutMs, logger });
-    else if (http) this.#http1 = new Http1Server(http, { headersTimeoutMs, logger });
+    if (streams) this.#http1 = new HttpStreamServer(streams, { headersTimeoutMs, logger }).server;
+    else if (http) this.#http1 = new Http1Server(http, { headersTimeoutMs, logger }).server;
     if (tls) this.#tls = this.#tlsServer(tls);
   }
 
