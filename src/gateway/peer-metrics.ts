@@ -1,36 +1,15 @@
 /** What goes on between the members, under etcd's names (surface 14): one row a peer. */
-import type { Counter, Histogram } from "../base/index.ts";
+import type { Histogram } from "../base/index.ts";
+import type { PeerMeasures } from "../seam/index.ts";
 import type { Labels, MetricSource } from "./exposition.ts";
 
-/** Of one other member, since the start; read when the metrics page is. */
-export interface PeerRow {
-  readonly id: bigint;
-  readonly isActive: boolean;
-  readonly sentBytes: Counter;
-  readonly receivedBytes: Counter;
-  readonly sentFailures: Counter;
-  readonly receivedFailures: Counter;
-  readonly disconnects: Counter;
-  readonly roundTripSeconds: Histogram;
-  /** Its clock minus ours, seconds; undefined = not seen yet. */
-  readonly clockDifferenceSeconds: number | undefined;
-  readonly snapshotsSent: Counter;
-  readonly snapshotSendFailures: Counter;
-  readonly snapshotSendSeconds: Histogram;
-  readonly snapshotsBeingSent: number;
-  readonly snapshotsReceived: Counter;
-  readonly snapshotReceiveFailures: Counter;
-  readonly snapshotReceiveSeconds: Histogram;
-  readonly snapshotsBeingReceived: number;
-}
-
-type LabelsOf = (row: PeerRow) => Labels;
+type LabelsOf = (row: PeerMeasures) => Labels;
 
 const to: LabelsOf = ({ id }) => ({ To: id.toString(16) });
 const from: LabelsOf = ({ id }) => ({ From: id.toString(16) });
 
 /** `localId` stands in labels; `read` answers a row for each member known now. */
-export function peerMetrics(localId: bigint, read: () => readonly PeerRow[]): MetricSource[] {
+export function peerMetrics(localId: bigint, read: () => readonly PeerMeasures[]): MetricSource[] {
   const both: LabelsOf = ({ id }) => ({ Local: localId.toString(16), Remote: id.toString(16) });
   return [
     ...linkMetrics(read, both),
@@ -40,7 +19,7 @@ export function peerMetrics(localId: bigint, read: () => readonly PeerRow[]): Me
   ];
 }
 
-function linkMetrics(read: () => readonly PeerRow[], both: LabelsOf): MetricSource[] {
+function linkMetrics(read: () => readonly PeerMeasures[], both: LabelsOf): MetricSource[] {
   return [
     rows("gauge", read, {
       name: "etcd_network_known_peers",
@@ -80,7 +59,7 @@ function linkMetrics(read: () => readonly PeerRow[], both: LabelsOf): MetricSour
   ];
 }
 
-function trafficMetrics(read: () => readonly PeerRow[]): MetricSource[] {
+function trafficMetrics(read: () => readonly PeerMeasures[]): MetricSource[] {
   return [
     rows("counter", read, {
       name: "etcd_network_peer_sent_bytes_total",
@@ -109,7 +88,7 @@ function trafficMetrics(read: () => readonly PeerRow[]): MetricSource[] {
   ];
 }
 
-function sentSnapshotMetrics(read: () => readonly PeerRow[]): MetricSource[] {
+function sentSnapshotMetrics(read: () => readonly PeerMeasures[]): MetricSource[] {
   return [
     rows("counter", read, {
       name: "etcd_network_snapshot_send_success",
@@ -138,7 +117,7 @@ function sentSnapshotMetrics(read: () => readonly PeerRow[]): MetricSource[] {
   ];
 }
 
-function receivedSnapshotMetrics(read: () => readonly PeerRow[]): MetricSource[] {
+function receivedSnapshotMetrics(read: () => readonly PeerMeasures[]): MetricSource[] {
   return [
     rows("counter", read, {
       name: "etcd_network_snapshot_receive_success",
@@ -175,16 +154,16 @@ interface Column {
 
 function rows(
   type: "counter" | "gauge",
-  read: () => readonly PeerRow[],
-  { name, help, labels, value }: Column & { value: (row: PeerRow) => number },
+  read: () => readonly PeerMeasures[],
+  { name, help, labels, value }: Column & { value: (row: PeerMeasures) => number },
 ): MetricSource {
   const samples = () => read().map((row) => ({ labels: labels(row), value: value(row) }));
   return { name, help, type, samples };
 }
 
 function histograms(
-  read: () => readonly PeerRow[],
-  { name, help, labels, histogram }: Column & { histogram: (row: PeerRow) => Histogram },
+  read: () => readonly PeerMeasures[],
+  { name, help, labels, histogram }: Column & { histogram: (row: PeerMeasures) => Histogram },
 ): MetricSource {
   const all = () => read().map((row) => ({ labels: labels(row), histogram: histogram(row) }));
   return { name, help, type: "histogram", histograms: all };

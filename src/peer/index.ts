@@ -6,4 +6,4 @@ export {
   type FetchOptions,
 } from "./fetch.ts";
 export { openPeers } from "./peers.ts";
-export type { PeerMeasures, PeerOptions, Peers } from "./types.ts";
+export type { PeerOptions, Peers } from "./types.ts";

@@ -1,6 +1,6 @@
 /** What is counted of one other member. */
 import { Counter, exponentialBounds, Histogram } from "../base/index.ts";
-import type { PeerMeasures } from "./types.ts";
+import type { PeerMeasures } from "../seam/index.ts";
 
 /** etcd's buckets. */
 const ROUND_TRIP_BOUNDS = exponentialBounds(0.0001, 2, 16);

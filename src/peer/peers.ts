@@ -3,6 +3,7 @@ import { formatId } from "../datadir/index.ts";
 import type {
   LeaseAnswer,
   PeerHash,
+  PeerMeasures,
   PeerMember,
   PeerNetwork,
   PeerVersions,
@@ -17,7 +18,7 @@ import { Questions } from "./questions.ts";
 import { Router } from "./router.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import type { StreamWriter } from "./stream-writer.ts";
-import type { PeerMeasures, PeerOptions, Peers } from "./types.ts";
+import type { PeerOptions, Peers } from "./types.ts";
 
 /** How often the end of what is queued is looked for at a close. */
 const CLOSE_LOOK_MS = 10;

@@ -1,5 +1,4 @@
 /** What the room is made with, and what it hands out. */
-import type { Counter, Histogram } from "../base/index.ts";
 import type {
   Clock,
   Digests,
@@ -7,6 +6,7 @@ import type {
   HttpStreamHandler,
   Logger,
   PeerHandler,
+  PeerMeasures,
   PeerNetwork,
   Timers,
 } from "../seam/index.ts";
@@ -30,32 +30,6 @@ export interface PeerOptions {
   readonly readTimeoutMs?: number;
   /** A stream that takes no byte for this long is ended. */
   readonly writeTimeoutMs?: number;
-}
-
-/** Of one other member, since the start; its row stays while the member is known. */
-export interface PeerMeasures {
-  readonly id: bigint;
-  /** A stream is up, in either direction. */
-  readonly isActive: boolean;
-  /** Up now: two that we have dialled and two that it has. */
-  readonly streams: number;
-  readonly sentBytes: Counter;
-  readonly receivedBytes: Counter;
-  readonly sentFailures: Counter;
-  readonly receivedFailures: Counter;
-  /** Times that it was active and ceased to be. */
-  readonly disconnects: Counter;
-  readonly roundTripSeconds: Histogram;
-  /** Its clock minus ours, seconds, as the last probe saw it; undefined before the first. */
-  readonly clockDifferenceSeconds: number | undefined;
-  readonly snapshotsSent: Counter;
-  readonly snapshotSendFailures: Counter;
-  readonly snapshotSendSeconds: Histogram;
-  readonly snapshotsBeingSent: number;
-  readonly snapshotsReceived: Counter;
-  readonly snapshotReceiveFailures: Counter;
-  readonly snapshotReceiveSeconds: Histogram;
-  readonly snapshotsBeingReceived: number;
 }
 
 export interface Peers {

@@ -21,6 +21,7 @@ export type {
   LeaseAnswer,
   PeerHandler,
   PeerHash,
+  PeerMeasures,
   PeerMember,
   PeerNetwork,
   PeerVersions,

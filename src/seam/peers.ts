@@ -3,6 +3,7 @@
  * (peer/ speaks rafthttp; a simulator moves the messages itself), `PeerHandler` is what the network
  * tells a member. Source: surface 15.
  */
+import type { Counter, Histogram } from "../base/index.ts";
 import type { Message } from "../wire/index.ts";
 
 /**
@@ -133,4 +134,30 @@ export interface PeerHandler {
   processGone(id: bigint): void;
   /** A peer answered 410: this member was removed from the cluster (PE-20). */
   removedByPeers(): void;
+}
+
+/** Of one other member, since the start; its row stays while the member is known. */
+export interface PeerMeasures {
+  readonly id: bigint;
+  /** A stream is up, in either direction. */
+  readonly isActive: boolean;
+  /** Up now: two that we have dialled and two that it has. */
+  readonly streams: number;
+  readonly sentBytes: Counter;
+  readonly receivedBytes: Counter;
+  readonly sentFailures: Counter;
+  readonly receivedFailures: Counter;
+  /** Times that it was active and ceased to be. */
+  readonly disconnects: Counter;
+  readonly roundTripSeconds: Histogram;
+  /** Its clock minus ours, seconds, as the last probe saw it; undefined before the first. */
+  readonly clockDifferenceSeconds: number | undefined;
+  readonly snapshotsSent: Counter;
+  readonly snapshotSendFailures: Counter;
+  readonly snapshotSendSeconds: Histogram;
+  readonly snapshotsBeingSent: number;
+  readonly snapshotsReceived: Counter;
+  readonly snapshotReceiveFailures: Counter;
+  readonly snapshotReceiveSeconds: Histogram;
+  readonly snapshotsBeingReceived: number;
 }

@@ -67,6 +67,7 @@ function peerAtRest() {
   const histogram = new Histogram([0.1, 0.2]);
   return {
     id: 0xabcn,
+    streams: 4,
     isActive: true,
     sentBytes: Object.assign(new Counter(), { value: 17 }),
     receivedBytes: counter,
