@@ -55,9 +55,21 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   gateway: { floor: 7, never: DURABLE_AND_BELOW },
   peer: { floor: 7, never: ["backend"] },
   client: { floor: 7, only: ["base", "errors", "wire", "seam", "raft", "http2", "grpc", "host"] },
-  server: { floor: 8, friends: ["dev", "utl"], usesNode: true, touchesWorld: true },
+  backup: { floor: 7, never: ["raft", "http2", "grpc", "peer", "rpc"] },
+  server: {
+    floor: 8,
+    friends: ["ctl", "dev", "disaster", "utl"],
+    usesNode: true,
+    touchesWorld: true,
+  },
   dev: { floor: 8, only: ["base", "wire"], usesNode: true, touchesWorld: true },
-  ctl: { floor: 8, only: ["base", "errors", "client", "host"], usesNode: true, touchesWorld: true },
+  ctl: {
+    floor: 8,
+    only: ["base", "errors", "wire", "client", "host"],
+    usesNode: true,
+    touchesWorld: true,
+  },
+  disaster: { floor: 8, never: ["member", "rpc", "peer"], usesNode: true, touchesWorld: true },
   utl: { floor: 8, never: ["member", "rpc", "peer"], usesNode: true, touchesWorld: true },
   guard: { floor: 8, only: ["base", "errors", "client", "host"], usesNode: true },
   subnet: { floor: 8, only: ["base", "errors", "client", "host"], usesNode: true },
@@ -65,11 +77,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 };
 
 /** Above host, only these may import it: everyone else gets its seams handed in. */
-export const HOST_USERS: readonly string[] = ["server", "ctl", "utl", "guard", "subnet", "agent"];
+export const HOST_USERS: readonly string[] = [
+  "server",
+  "client",
+  "ctl",
+  "utl",
+  "disaster",
+  "guard",
+  "subnet",
+  "agent",
+];
 
 /** npm packages that more rooms than one may know: those that read command lines. */
 export const SHARED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  commander: ["ctl", "dev", "utl"],
+  commander: ["ctl", "dev", "disaster", "utl"],
 };
 
 /** Files of `src/` that nobody needs to import, since something outside starts there. */
