@@ -50,7 +50,11 @@ class Teller {
 
   mask(text: string): string {
     let out = text.replace(/^\{"level":.*\n/gm, "");
-    for (const [found, name] of this.#names) out = out.replaceAll(found, name);
+    for (const [found, name] of this.#names) {
+      // A random id of fewer than 16 digits is filled up with blanks in some lines (`%16x`).
+      const blanks = " ".repeat(/^[0-9a-f]{1,15}$/.test(found) ? 16 - found.length : 0);
+      out = out.replaceAll(blanks + found, name).replaceAll(found, name);
+    }
     return out
       .replace(/(ETCD_INITIAL_CLUSTER=")([^"]*)/, (_, name: string, list: string) => {
         // In the order of ids, of which one is new each time.
@@ -88,7 +92,7 @@ class Teller {
       },
       30_000,
     );
-    const [id] = /[0-9a-f]{15,16}/.exec(text) ?? [];
+    const [, id] = /^Member +([0-9a-f]+) /m.exec(text) ?? [];
     if (args[1] === "add" && id !== undefined) this.call(id, "ADDED");
     this.printed.set(`${this.printed.size} ${this.mask(args.join(" "))}`, this.mask(text));
     return id ?? "";
