@@ -30,3 +30,4 @@ export {
 export { openStoreImage, type StoreImageOptions } from "./store-image.ts";
 export { takeStore, type TakeStoreOptions } from "./take-store.ts";
 export { type ForcedLog, forceSingle, type ForceSingleOptions } from "./force-single.ts";
+export { changeMembers, type MemberRows, Replay, requestOf } from "./replay.ts";
