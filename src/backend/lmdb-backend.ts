@@ -27,6 +27,7 @@ import {
   rowsOf,
 } from "./lmdb-rows.ts";
 import { mergeRows } from "./merge.ts";
+import { newestSequence, storeFileOf } from "./read-only-backend.ts";
 import { APPEND_TABLE, type Batch, Overlay } from "./overlay.ts";
 import {
   KEY_BYTES_MAX,
@@ -42,8 +43,6 @@ export interface LmdbBackendOptions {
   /** Created when missing; its parent must exist. Owned by this backend alone. */
   readonly directory: string;
 }
-
-const FILE_NAME = /^data-(\d{6})\.mdb$/;
 
 interface Waiting {
   readonly batch: Batch;
@@ -64,7 +63,7 @@ export async function openLmdbBackend(options: LmdbBackendOptions): Promise<Back
   const { directory } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const sequence = newestFile(directory);
-  const channel = new WriterChannel(fileOf(directory, sequence));
+  const channel = new WriterChannel(storeFileOf(directory, sequence));
   const size = await channel.opened;
   try {
     return new LmdbBackend(directory, sequence, channel, size);
@@ -105,7 +104,7 @@ class LmdbBackend implements Backend {
     this.#sequence = sequence;
     this.#channel = channel;
     this.#size = size;
-    this.#file = openFile(fileOf(directory, sequence));
+    this.#file = openFile(storeFileOf(directory, sequence));
     this.applied = readApplied((table, key) => this.get(table, key));
     this.durable = this.applied;
     this.#overlay.setLastKey(lastKey(this.#database(APPEND_TABLE)));
@@ -300,7 +299,7 @@ class LmdbBackend implements Backend {
     const release = await this.#holdWriter();
     try {
       await Promise.all(this.#openingImages);
-      await this.#moveToCopy(fileOf(this.#directory, this.#sequence + 1));
+      await this.#moveToCopy(storeFileOf(this.#directory, this.#sequence + 1));
     } finally {
       this.#isDefragmenting = false;
       resolve();
@@ -444,22 +443,14 @@ function closeWhenUnused(file: OpenFile): void {
   if (file.isRetired && file.views === 0) void file.environment.root.close();
 }
 
-function fileOf(directory: string, sequence: number): string {
-  return join(directory, `data-${String(sequence).padStart(6, "0")}.mdb`);
-}
-
 /** The number of the store's file; what a defragmentation left behind is removed. */
 function newestFile(directory: string): number {
-  let newest = 1;
   const names = readdirSync(directory);
+  const newest = newestSequence(names) ?? 1;
   for (const name of names) {
-    const match = FILE_NAME.exec(name);
-    if (match !== null) newest = Math.max(newest, Number(match[1]));
-  }
-  for (const name of names) {
-    const match = FILE_NAME.exec(name.replace(/-lock$|\.tmp$/, ""));
-    if (match === null) continue;
-    const isCurrent = Number(match[1]) === newest;
+    const sequence = newestSequence([name.replace(/-lock$|\.tmp$/, "")]);
+    if (sequence === undefined) continue;
+    const isCurrent = sequence === newest;
     if (!isCurrent || name.endsWith(".tmp")) rmSync(join(directory, name), { force: true });
   }
   return newest;

@@ -54,7 +54,7 @@ export interface Environment {
  * No read-ahead: point reads would pull 128 KiB into the map for one page, and the map counts as
  * resident memory. No overlapping sync: a commit returns when it is durable.
  */
-export function openEnvironment(path: string): Environment {
+export function openEnvironment(path: string, isReadOnly = false): Environment {
   checkHeader(path);
   const binary = { keyEncoding: "binary", encoding: "binary" } as const;
   const root = open<Buffer, Buffer>({
@@ -66,6 +66,7 @@ export function openEnvironment(path: string): Environment {
     overlappingSync: false,
     noMemInit: true,
     cache: false,
+    readOnly: isReadOnly,
     ...{ noReadAhead: true, permissionsMode: FILE_MODE },
   });
   const tables = new Map<Table, BinaryDatabase>();
