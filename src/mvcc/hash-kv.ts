@@ -25,26 +25,38 @@ export interface HashJob {
 /** The index must not be scrubbed meanwhile. */
 export async function hashRecords(job: HashJob): Promise<number> {
   const { view, index, revision, compactRevision } = job;
-  // With no key left alive etcd's set of revisions to keep is empty, and then it skips none.
-  const keepsAll = index.count("", undefined, revision) === 0;
+  const hash = new RecordHash({ index, revision, compactRevision });
   const hi = lowestKey(revision + 1);
   let lo = lowestKey(0);
-  let hash = crc32c(0, Buffer.from("key", "latin1"));
   for (;;) {
     const rows = view.scan("key", lo, hi, SLICE_ROWS, SLICE_BYTES);
-    for (const { key, value } of rows) {
-      const main = mainOf(key);
-      if (main <= compactRevision) {
-        // Neither etcd nor this counts a tombstone here, not even the one at the compact revision.
-        const at = keepsAll ? compactRevision : revision;
-        if (!isKept(index, key, value, at)) continue;
-      }
-      hash = crc32c(crc32c(hash, key), value);
-    }
+    for (const { key, value } of rows) hash.record(key, value);
     const last = rows.at(-1);
-    if (last === undefined) return hash;
+    if (last === undefined) return hash.value;
     lo = Buffer.concat([last.key, Buffer.of(0)]);
     await job.yieldToLoop();
+  }
+}
+
+/** The hash itself, over records in ascending order. */
+export class RecordHash {
+  readonly #scope: Pick<HashJob, "index" | "revision" | "compactRevision">;
+  /** Where a record is looked for that a compaction has passed. */
+  readonly #keptAt: number;
+  value = crc32c(0, Buffer.from("key", "latin1"));
+
+  constructor(scope: Pick<HashJob, "index" | "revision" | "compactRevision">) {
+    const { index, revision, compactRevision } = scope;
+    this.#scope = scope;
+    // With no key left alive etcd's set of revisions to keep is empty, and then it skips none.
+    this.#keptAt = index.count("", undefined, revision) === 0 ? compactRevision : revision;
+  }
+
+  record(key: Buffer, value: Buffer): void {
+    const { index, compactRevision } = this.#scope;
+    // Neither etcd nor this counts a tombstone here, not even the one at the compact revision.
+    if (mainOf(key) <= compactRevision && !isKept(index, key, value, this.#keptAt)) return;
+    this.value = crc32c(crc32c(this.value, key), value);
   }
 }
 

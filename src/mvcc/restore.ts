@@ -129,25 +129,29 @@ async function scanInto(
   let records = 0;
   for (;;) {
     const rows = backend.scan("key", from, undefined, SLICE_ROWS, SLICE_BYTES);
-    for (const row of rows) {
-      const pair = decodeKeyValue(row.value);
-      last = mainOf(row.key);
-      const isTombstone = isTombstoneKey(row.key);
-      index.restore(pair.key, {
-        main: last,
-        sub: subOf(row.key),
-        create: isTombstone ? 0 : pair.createRevision,
-        // A restore that raises the revision leaves a record without a pair (UT-04): no deletion.
-        version: isTombstone ? 0 : Math.max(1, pair.version),
-        lease: pair.lease,
-      });
-    }
+    for (const row of rows) last = indexRecord(index, row.key, row.value);
     records += rows.length;
     const end = rows.at(-1);
     if (end === undefined) return { last, records };
     from = Buffer.concat([end.key, Buffer.of(0)]);
     await yieldToLoop();
   }
+}
+
+/** Takes a record into the index, in ascending order; its main revision. */
+export function indexRecord(index: KeyIndex, key: Buffer, value: Buffer): number {
+  const pair = decodeKeyValue(value);
+  const main = mainOf(key);
+  const isTombstone = isTombstoneKey(key);
+  index.restore(pair.key, {
+    main,
+    sub: subOf(key),
+    create: isTombstone ? 0 : pair.createRevision,
+    // A restore that raises the revision leaves a record without a pair (UT-04): no deletion.
+    version: isTombstone ? 0 : Math.max(1, pair.version),
+    lease: pair.lease,
+  });
+  return main;
 }
 
 async function reportLeases(

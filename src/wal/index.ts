@@ -1,5 +1,6 @@
 export { WalCorrupt, WalFailed, type WalFault } from "./errors.ts";
 export { type CreateWalOptions, createWal, resumeWal } from "./open.ts";
+export { type PieceHead, PieceReader, PieceWriter } from "./piece.ts";
 export { type LogPoint, readSnapshots, readWal, WalReader, type WalTail } from "./reader.ts";
 export { type GrowingLog, RangeReader } from "./range-reader.ts";
 export type { WalMetadata, WalSnapshot } from "./record.ts";
