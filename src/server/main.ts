@@ -23,6 +23,10 @@ const STOP_MS_MAX = 4_500;
 
 /** The other programs of the family; each is loaded only when it is called. */
 const VERBS: Readonly<Record<string, (parts: readonly string[]) => Promise<number>>> = {
+  ctl: async (parts) => {
+    const { processIo, runCtl } = await import("../ctl/index.ts");
+    return runCtl(parts, processIo());
+  },
   dev: async (parts) => (await import("../dev/index.ts")).runDev(parts),
   utl: async (parts) => {
     const { runUtl } = await import("../utl/index.ts");

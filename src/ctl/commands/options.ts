@@ -1,0 +1,10 @@
+/** `options`: the flags that every command takes. */
+import type { Command } from "../command.ts";
+import { globalHelp } from "../help.ts";
+
+export const options: Command = {
+  usage: "",
+  examples: [],
+  flags: [],
+  run: async (context) => context.out(globalHelp()),
+};

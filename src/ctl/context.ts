@@ -1,0 +1,108 @@
+/** What a running command works with: settings, the client, and where to write. */
+import type { Client } from "../client/index.ts";
+import { CtlError, Exit } from "./exit.ts";
+import type { Flags } from "./flags.ts";
+import { FORMATS, GLOBAL_FLAGS, readEnvironment } from "./globals.ts";
+import type { CtlIo } from "./io.ts";
+
+export type Format = (typeof FORMATS)[number] | "pretty";
+
+/** One answer in each format that has it; what is missing is refused with exit code 4. */
+export interface Printable {
+  simple(): string | Uint8Array;
+  json?(): string;
+  fields?(): string;
+  table?(): string;
+  protobuf?(): Uint8Array;
+  pretty?(): string;
+}
+
+export class Context {
+  readonly io: CtlIo;
+  readonly flags: Flags;
+  /** The words after the program's name, as typed. */
+  readonly words: readonly string[];
+  #isSettled = false;
+  #client: Promise<Client> | undefined;
+  #format: Format | undefined;
+
+  constructor(io: CtlIo, flags: Flags, words: readonly string[]) {
+    this.io = io;
+    this.flags = flags;
+    this.words = words;
+  }
+
+  /** Reads the environment into the flags, once; commands that ask no server do without. */
+  settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    readEnvironment(this.flags, this.io, GLOBAL_FLAGS);
+    if (this.flags.on("debug")) this.#showSettings();
+  }
+
+  get isHex(): boolean {
+    this.settle();
+    return this.flags.on("hex");
+  }
+
+  /** Ends the command with exit code 4 when it is none that is known. */
+  get format(): Format {
+    if (this.#format !== undefined) return this.#format;
+    this.settle();
+    const wanted = this.flags.text("write-out");
+    const format = [...FORMATS, "pretty" as const].find((one) => one === wanted);
+    if (format === undefined) throw new CtlError("unsupported output format", Exit.BAD_FEATURE);
+    this.#format = format;
+    return format;
+  }
+
+  /** Milliseconds that a short command may take. */
+  get timeoutMs(): number {
+    this.settle();
+    return this.flags.durationMs("command-timeout");
+  }
+
+  /** One for the whole command, opened at the first call. Its `close` is the frame's. */
+  client(): Promise<Client> {
+    this.#client ??= this.#open();
+    return this.#client;
+  }
+
+  /** Writes an answer in the format that was asked for. */
+  print(answer: Printable): void {
+    const { format } = this;
+    const make = answer[format];
+    if (make === undefined) {
+      throw new CtlError(`${format} not supported as output format`, Exit.BAD_FEATURE);
+    }
+    this.io.stdout(make.call(answer));
+  }
+
+  out(text: string | Uint8Array): void {
+    this.io.stdout(text);
+  }
+
+  err(text: string): void {
+    this.io.stderr(text);
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined);
+    await client?.close();
+  }
+
+  async #open(): Promise<Client> {
+    this.settle();
+    // Refused before anything is sent, as etcdctl does.
+    void this.format;
+    const { openClient } = await import("./open-client.ts");
+    return await openClient(this.flags, this.io);
+  }
+
+  #showSettings(): void {
+    for (const spec of GLOBAL_FLAGS) {
+      const name = `ETCDCTL_${spec.name.toUpperCase().replaceAll("-", "_")}`;
+      this.io.stderr(`${name}=${this.flags.shown(spec)}\n`);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** The process's own streams, environment and signals. */
+import { readSync, writeSync } from "node:fs";
+import type { CtlIo } from "./io.ts";
+
+const STDOUT = 1;
+const STDERR = 2;
+const LINE_BYTES_MAX = 16 * 1024 * 1024;
+
+export function processIo(): CtlIo {
+  return {
+    stdout: (data) => write(STDOUT, data),
+    stderr: (text) => write(STDERR, text),
+    env: process.env,
+    isTerminal: process.stdout.isTTY,
+    columns: process.stdout.columns ?? 80,
+    readStdin,
+    stdinLines,
+    readPassword,
+    onInterrupt,
+  };
+}
+
+/** Waits for a reader that is slow. One that is gone ends the process, as it does to every tool. */
+function write(descriptor: number, data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EAGAIN") Atomics.wait(NEVER, 0, 0, 1);
+      else process.exit(code === "EPIPE" ? SIGPIPE_EXIT : 6);
+    }
+  }
+}
+
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+/** 128 and the signal's number, as a shell shows a program that SIGPIPE ended. */
+const SIGPIPE_EXIT = 141;
+
+async function readStdin(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+async function* stdinLines(): AsyncGenerator<string> {
+  let rest = "";
+  process.stdin.setEncoding("utf8");
+  for await (const chunk of process.stdin) {
+    rest += chunk as string;
+    if (rest.length > LINE_BYTES_MAX) throw new Error("a line of the input is too long");
+    const lines = rest.split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) yield `${line}\n`;
+  }
+  if (rest !== "") yield rest;
+}
+
+/** Without a terminal the first line of stdin is the password. */
+function readPassword(prompt: string): Promise<string> {
+  if (!process.stdin.isTTY) return Promise.resolve(firstLine());
+  write(STDERR, prompt);
+  const { stdin } = process;
+  stdin.setRawMode(true);
+  stdin.setEncoding("utf8");
+  return new Promise((resolve, reject) => {
+    let typed = "";
+    const end = (): void => {
+      stdin.off("data", take);
+      stdin.setRawMode(false);
+      stdin.pause();
+      write(STDERR, "\n");
+    };
+    const take = (text: string): void => {
+      for (const letter of text) {
+        if (letter === "\r" || letter === "\n") return end(), resolve(typed);
+        if (letter === "\u0003") return end(), reject(new Error("interrupted"));
+        typed = letter === "\u007f" || letter === "\b" ? typed.slice(0, -1) : typed + letter;
+      }
+    };
+    stdin.on("data", take);
+    stdin.resume();
+  });
+}
+
+/** Byte by byte, so that what follows is left for the command. */
+function firstLine(): string {
+  const bytes: number[] = [];
+  const one = Buffer.alloc(1);
+  while (readByte(one) === 1 && one[0] !== 10) bytes.push(one[0] as number);
+  return Buffer.from(bytes).toString("utf8").replace(/\r$/, "");
+}
+
+function readByte(one: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(0, one);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return 0;
+      Atomics.wait(NEVER, 0, 0, 10);
+    }
+  }
+}
+
+function onInterrupt(handle: () => void): () => void {
+  process.on("SIGINT", handle);
+  process.on("SIGTERM", handle);
+  return () => {
+    process.off("SIGINT", handle);
+    process.off("SIGTERM", handle);
+  };
+}

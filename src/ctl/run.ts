@@ -1,0 +1,171 @@
+/** `holdfast ctl`, also called etcdctl: finds the command, reads its flags, runs it. */
+import type { Command, Entry } from "./command.ts";
+import { Context } from "./context.ts";
+import { CtlError, CtlExit, Exit } from "./exit.ts";
+import { FlagError, Flags, parseFlags } from "./flags.ts";
+import { GLOBAL_FLAGS } from "./globals.ts";
+import type { CtlIo } from "./io.ts";
+import { COMMANDS, COMMANDS_V2 } from "./registry.ts";
+
+/** `words` come after the program's name. Settles with the exit code; never rejects. */
+export async function runCtl(words: readonly string[], io: CtlIo): Promise<number> {
+  try {
+    await run(words, io);
+    return Exit.SUCCESS;
+  } catch (error) {
+    if (!(error instanceof CtlExit)) io.stderr(`Error: ${(error as Error).message}\n`);
+    return error instanceof CtlError ? error.exitCode : Exit.ERROR;
+  }
+}
+
+async function run(given: readonly string[], io: CtlIo): Promise<void> {
+  const isV2 = isSecondApi(given, io);
+  const words = given.filter((word, at) => word !== "--compat" || isAfterDash(given, at));
+  const table = isV2 ? COMMANDS_V2 : COMMANDS;
+  const found = findCommand(table, words);
+  if (found === undefined) return await withoutCommand(table, words, io, isV2);
+  const command = await found.entry.load();
+  const flags = new Flags([...command.flags, ...GLOBAL_FLAGS]);
+  const line = await readLine(found.entry, command, found.rest, flags, io);
+  if (line.isHelpWanted) {
+    const { commandHelp } = await import("./help.ts");
+    return io.stdout(commandHelp(found.entry, command));
+  }
+  const context = new Context(io, flags, words);
+  try {
+    await command.run(context, line.args, flags);
+  } finally {
+    await context.close();
+  }
+}
+
+function isAfterDash(words: readonly string[], at: number): boolean {
+  const dash = words.indexOf("--");
+  return dash !== -1 && dash < at;
+}
+
+function isSecondApi(words: readonly string[], io: CtlIo): boolean {
+  const at = words.indexOf("--compat");
+  if (at !== -1 && !isAfterDash(words, at)) return true;
+  const api = io.env["ETCDCTL_API"] ?? "";
+  if (api !== "" && api !== "3" && api !== "2") {
+    io.stderr(`unsupported API version ${api}\n`);
+    throw new CtlExit(Exit.ERROR);
+  }
+  return api === "2";
+}
+
+async function readLine(
+  entry: Entry,
+  command: Command,
+  words: readonly string[],
+  flags: Flags,
+  io: CtlIo,
+): Promise<ReturnType<typeof parseFlags>> {
+  try {
+    return parseFlags(words, flags);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    io.stderr(`Error: ${error.message}\n`);
+    const { commandHelp } = await import("./help.ts");
+    io.stderr(commandHelp(entry, command));
+    throw new CtlExit(Exit.ERROR);
+  }
+}
+
+interface Found {
+  readonly entry: Entry;
+  /** The words without the command's own name. */
+  readonly rest: readonly string[];
+}
+
+/** The longest name that the leading words spell, flags between them aside. */
+function findCommand(table: readonly Entry[], words: readonly string[]): Found | undefined {
+  const places = placesOfArguments(words);
+  let candidates: Candidate[] = table.map((entry) => ({ entry, names: namesOf(entry) }));
+  for (let depth = 0; depth < places.length; depth += 1) {
+    const word = words[places[depth] as number] as string;
+    const level = candidates.filter(({ names }) => names.some((name) => name[depth] === word));
+    candidates = level.length > 0 ? level : byPrefix(candidates, depth, word);
+    const whole = candidates.find(({ names }) => names.some((name) => name.length === depth + 1));
+    if (whole !== undefined) {
+      const own = new Set(places.slice(0, depth + 1));
+      return { entry: whole.entry, rest: words.filter((_, at) => !own.has(at)) };
+    }
+    if (candidates.length === 0) return undefined;
+  }
+  return undefined;
+}
+
+interface Candidate {
+  readonly entry: Entry;
+  readonly names: string[][];
+}
+
+function namesOf(entry: Entry): string[][] {
+  return [entry.name, ...(entry.aliases ?? [])].map((name) => name.split(" "));
+}
+
+/** A beginning will do when only one name has it. */
+function byPrefix(candidates: readonly Candidate[], depth: number, word: string): Candidate[] {
+  const begin = candidates.filter(({ names }) =>
+    names.some((name) => name[depth]?.startsWith(word)),
+  );
+  const meant = new Set(begin.flatMap(({ names }) => names[0]?.[depth] ?? []));
+  return meant.size === 1 ? begin : [];
+}
+
+/** Where the words that are neither flags nor values of global flags stand. */
+function placesOfArguments(words: readonly string[]): number[] {
+  const places: number[] = [];
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] as string;
+    if (word === "--") break;
+    if (!word.startsWith("-") || word === "-") {
+      places.push(at);
+      continue;
+    }
+    const spec = GLOBAL_FLAGS.find((one) => word === `--${one.name}` || word === `-${one.short}`);
+    if (spec !== undefined && spec.kind !== "bool") at += 1;
+  }
+  return places;
+}
+
+/** Help, a list of a command's parts, or a word that means nothing. */
+async function withoutCommand(
+  table: readonly Entry[],
+  words: readonly string[],
+  io: CtlIo,
+  isV2: boolean,
+): Promise<void> {
+  const args = placesOfArguments(words).map((at) => words[at] as string);
+  const topic = args[0] === "help" ? args.slice(1) : args;
+  const { groupHelp, helpOf, rootHelp } = await import("./help.ts");
+  if (topic.length === 0) {
+    const flags = new Flags(GLOBAL_FLAGS);
+    readRoot(words, flags, io);
+    return io.stdout(rootHelp(table));
+  }
+  if (args[0] === "help") return io.stdout(await helpOf(table, topic, findCommand(table, topic)));
+  if (isV2) throw new CtlError(noV2(args));
+  const group = groupHelp(table, topic[0] as string);
+  if (group !== undefined) return io.stdout(group);
+  throw new CtlError(`unknown command "${args[0]}" for "etcdctl"\nRun 'etcdctl --help' for usage.`);
+}
+
+function noV2(args: readonly string[]): string {
+  const known = COMMANDS_V2.map((entry) => entry.name).join(", ");
+  return (
+    `"${args.join(" ")}" of the second API (ETCDCTL_API=2 or --compat) does not exist here; ` +
+    `there are: ${known || "none"}. Without ETCDCTL_API=2 the commands of the third API are used`
+  );
+}
+
+function readRoot(words: readonly string[], flags: Flags, io: CtlIo): void {
+  try {
+    parseFlags(words, flags);
+  } catch (error) {
+    io.stderr(`Error: ${(error as Error).message}\nRun 'etcdctl --help' for usage.\n`);
+    throw new CtlExit(Exit.ERROR);
+  }
+}
