@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { hostDisk } from "../host/index.ts";
-import { DataDirectoryError, openDataDirectory } from "./data-directory.ts";
+import {
+  DataDirectoryError,
+  findDataDirectory,
+  openDataDirectory,
+  RECOVERY_READY,
+} from "./data-directory.ts";
 
 function temporary(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-data-"));
@@ -46,4 +51,23 @@ test("data directory: one of a real etcd is left alone and told apart", async (t
     openDataDirectory(hostDisk, root),
     /holds an etcd store .* etcdctl make-mirror/,
   );
+});
+
+test("data directory: looked for and not there → said, and nothing is made", async (t) => {
+  const root = temporary(t);
+  await assert.rejects(
+    findDataDirectory(hostDisk, root),
+    /no member's data in .*format is missing/,
+  );
+  assert.equal(await hostDisk.exists(root), false);
+  await openDataDirectory(hostDisk, root);
+  const paths = await findDataDirectory(hostDisk, root, "/elsewhere/wal");
+  assert.equal(paths.wal, "/elsewhere/wal");
+});
+
+test("data directory: a recovery was begun and not finished → no member starts on it (BT-c5)", async (t) => {
+  const root = temporary(t);
+  await openDataDirectory(hostDisk, root);
+  mkdirSync(join(root, RECOVERY_READY));
+  await assert.rejects(openDataDirectory(hostDisk, root), /holdfast disaster recover .* --yes/);
 });

@@ -7,6 +7,7 @@
  *   <data>/member/store.incoming/   a store being made from a snapshot (install-store.ts)
  *   <data>/member/store.old/        the store that such a one has replaced, until it is removed
  *   <data>/member/snap/    snapshots that arrive from other members (snapshot-inbox.ts)
+ *   <data>/disaster.ready/ a recovery that was begun and must be finished first (disaster/)
  */
 import type { Disk } from "../seam/index.ts";
 
@@ -30,6 +31,9 @@ export class DataDirectoryError extends Error {
   }
 }
 
+/** What a recovery from a disaster has made, until it stands in its place. */
+export const RECOVERY_READY = "disaster.ready";
+
 /** Creates what is missing and checks the format. `walDirectory` overrides the log's place. */
 export async function openDataDirectory(
   disk: Disk,
@@ -37,15 +41,14 @@ export async function openDataDirectory(
   walDirectory?: string,
 ): Promise<DataDirectory> {
   const paths = pathsOf(root, walDirectory);
-  const member = `${root}/member`;
-  const isEtcds = (await disk.exists(`${member}/snap/db`)) && !(await disk.exists(paths.store));
-  if (isEtcds) {
+  if (await disk.exists(`${root}/${RECOVERY_READY}`)) {
     throw new DataDirectoryError(
-      `data directory ${root} holds an etcd store (${member}/snap/db), and Holdfast keeps its own ` +
-        "format; run etcd on it, start Holdfast on a new directory, and copy the keys with etcdctl " +
-        "make-mirror",
+      `the recovery of data directory ${root} was begun and not finished; finish it first: ` +
+        `holdfast disaster recover ${root} --yes`,
     );
   }
+  const member = `${root}/member`;
+  await refuseEtcds(disk, root);
   for (const directory of [root, member, paths.store]) {
     await disk.makeDirectory(directory, 0o700);
     // Until its name is durable, everything in a directory can vanish with it.
@@ -53,6 +56,37 @@ export async function openDataDirectory(
   }
   await checkFormat(disk, `${member}/format`, root);
   return paths;
+}
+
+/** As openDataDirectory, and makes nothing: throws when there is no member's data. */
+export async function findDataDirectory(
+  disk: Disk,
+  root: string,
+  walDirectory?: string,
+): Promise<DataDirectory> {
+  const paths = pathsOf(root, walDirectory);
+  await refuseEtcds(disk, root);
+  const format = `${root}/member/format`;
+  if (!(await disk.exists(format))) {
+    throw new DataDirectoryError(
+      `no member's data in ${root}: ${format} is missing; the directory is the one that --data-dir ` +
+        "names",
+    );
+  }
+  await checkFormat(disk, format, root);
+  return paths;
+}
+
+async function refuseEtcds(disk: Disk, root: string): Promise<void> {
+  const member = `${root}/member`;
+  const isEtcds =
+    (await disk.exists(`${member}/snap/db`)) && !(await disk.exists(`${member}/store`));
+  if (!isEtcds) return;
+  throw new DataDirectoryError(
+    `data directory ${root} holds an etcd store (${member}/snap/db), and Holdfast keeps its own ` +
+      "format; run etcd on it, start Holdfast on a new directory, and copy the keys with etcdctl " +
+      "make-mirror",
+  );
 }
 
 /** Where things are in a data directory; nothing is looked at. */

@@ -1,11 +1,19 @@
 export {
   type DataDirectory,
   DataDirectoryError,
+  findDataDirectory,
   openDataDirectory,
   pathsOf,
+  RECOVERY_READY,
 } from "./data-directory.ts";
 export { SnapshotRefused } from "./errors.ts";
 export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
+export {
+  INCARNATION_BYTES,
+  META_INCARNATION,
+  readIncarnation,
+  writeIncarnation,
+} from "./incarnation.ts";
 export { type ImageOptions, openImage } from "./image.ts";
 export { importedPoint, importStore, type ImportOptions } from "./import-store.ts";
 export {
