@@ -152,7 +152,11 @@ class Hostile {
     const prng = this.#prng;
     if (prng.chance(0.3)) return { kind: "unknown", tag: prng.below(2_000) };
     if (prng.chance(0.5)) {
-      return { kind: "clusterVersionSet", version: prng.pick(["3.7.0", "", "3.7", "x.y.z"]) };
+      return {
+        kind: "clusterVersionSet",
+        version: prng.pick(["3.7.0", "", "3.7", "x.y.z"]),
+        ...prng.pick([{}, { incarnation: "00112233445566aa" }, { incarnation: "none" }]),
+      };
     }
     if (prng.chance(0.3)) {
       const version = prng.pick(["3.6.0", "", "3.6"]);

@@ -282,6 +282,21 @@ test("apply: the cluster version is kept, one that is none is refused", async ()
   assert.equal(after.backend.get("cluster", Buffer.from("clusterVersion"))?.toString(), "3.7.0");
 });
 
+test("apply: the first incarnation stays, and what is none is passed over (BT-g6)", async () => {
+  const fixture = await openFixture();
+  const set = (incarnation: string) => {
+    const operation = { kind: "clusterVersionSet", version: "3.7.0", incarnation } as const;
+    fixture.done("clusterVersionSet", operation);
+  };
+  assert.equal(fixture.machine.incarnation, undefined);
+  set("no incarnation");
+  assert.equal(fixture.machine.incarnation, undefined);
+  set("00112233445566aa");
+  set("ffffffffffffffff");
+  const after = await fixture.reopen();
+  assert.equal(after.machine.incarnation, "00112233445566aa");
+});
+
 test("apply: a downgrade's target is kept until it is taken back, one that is none is refused (MA-09)", async () => {
   const fixture = await openFixture();
   const set = (enabled: boolean, version: string) =>

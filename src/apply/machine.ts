@@ -42,6 +42,8 @@ export const ALREADY_APPLIED = new EtcdError(
 
 const CLUSTER_VERSION = Buffer.from("clusterVersion");
 const DOWNGRADE = Buffer.from("downgrade");
+const INCARNATION = Buffer.from("incarnation");
+const INCARNATION_PATTERN = /^[0-9a-f]{16}$/;
 const NO_DOWNGRADE: DowngradeInfo = { enabled: false, targetVersion: "" };
 const VERSION_PATTERN = /^\d{1,5}\.\d{1,5}\.\d{1,5}$/;
 
@@ -67,6 +69,7 @@ class StateMachine implements Machine {
   readonly #keysOnlyWithLease: boolean;
   #clusterVersion: string | undefined;
   #downgrade: DowngradeInfo;
+  #incarnation: string | undefined;
   onChanges: (changes: RevisionChanges) => void = () => {};
 
   constructor(parts: MachineParts) {
@@ -77,6 +80,7 @@ class StateMachine implements Machine {
     this.#keysOnlyWithLease = parts.keysOnlyWithLease ?? false;
     this.#members = new MemberTable(parts.backend);
     this.#clusterVersion = parts.backend.get("cluster", CLUSTER_VERSION)?.toString();
+    this.#incarnation = parts.backend.get("cluster", INCARNATION)?.toString();
     this.#downgrade = decodeDowngrade(parts.backend.get("cluster", DOWNGRADE)?.toString() ?? "");
   }
 
@@ -93,6 +97,10 @@ class StateMachine implements Machine {
 
   get clusterVersion(): string | undefined {
     return this.#clusterVersion;
+  }
+
+  get incarnation(): string | undefined {
+    return this.#incarnation;
   }
 
   get downgrade(): DowngradeInfo {
@@ -146,7 +154,7 @@ class StateMachine implements Machine {
       case "alarm":
         return this.#alarm(operation.alarm);
       case "clusterVersionSet":
-        return this.#setClusterVersion(operation.version);
+        return this.#setClusterVersion(operation.version, operation.incarnation);
       case "memberAttributesSet":
         return this.#setAttributes(operation.memberId, operation.attributes);
       case "downgradeInfoSet":
@@ -254,10 +262,15 @@ class StateMachine implements Machine {
     return { kind: "alarm", alarms, revision: this.#store.currentRevision };
   }
 
-  #setClusterVersion(version: string): ApplyOutcome {
+  #setClusterVersion(version: string, incarnation: string | undefined): ApplyOutcome {
     if (!VERSION_PATTERN.test(version)) return errors.NotCapable;
     this.#backend.put("cluster", CLUSTER_VERSION, Buffer.from(version));
     this.#clusterVersion = version;
+    // The first that is told stays: who proposed another did not know of it yet.
+    if (this.#incarnation === undefined && INCARNATION_PATTERN.test(incarnation ?? "")) {
+      this.#incarnation = incarnation;
+      this.#backend.put("cluster", INCARNATION, Buffer.from(incarnation as string));
+    }
     return { kind: "clusterVersionSet" };
   }
 

@@ -67,6 +67,11 @@ export interface Machine {
   /** "3.7.0"; undefined until the cluster has decided. */
   readonly clusterVersion: string | undefined;
   readonly downgrade: DowngradeInfo;
+  /**
+   * Random, 16 hex digits: tells one life of a cluster from the next, when ids and revisions are
+   * the same. Another one after a restore (docs/operating/restore.md); undefined until decided.
+   */
+  readonly incarnation: string | undefined;
   /** Members by id, as the entries so far made them. */
   members(): readonly MemberRecord[];
   /** The effects of a configuration change, for member/ to call while it applies one. */

@@ -91,6 +91,7 @@ function version({ member, serverVersion, minorVersion, holdfastVersion }: Gatew
     etcdcluster: cluster,
     ...(minorVersion >= 6 ? { storage: member.clusterVersion ?? "unknown" } : {}),
     holdfast: holdfastVersion,
+    ...(member.incarnation === undefined ? {} : { incarnation: member.incarnation }),
   });
 }
 

@@ -97,6 +97,7 @@ export class ClusterService {
       members: () => local().machine.members(),
       clusterVersion: () => local().machine.clusterVersion,
       downgrade: () => local().machine.downgrade,
+      incarnation: () => local().machine.incarnation,
       isLeader: () => driver.isLeader,
     });
   }

@@ -80,6 +80,8 @@ test("downgrade: the target's form, and which one may be had (MA-09)", () => {
   assert.equal(checkDowngrade("3.6.0", "3.7.0", DOWN_TO_6), errors.DowngradeInProcess);
 });
 
+const INCARNATION = "00000000000000aa";
+
 /** Three members of 3.7.1; what is proposed is applied at once. */
 class Cluster {
   readonly time = new ManualTime();
@@ -92,17 +94,23 @@ class Cluster {
   isLeader = true;
   clusterVersion: string | undefined = undefined;
   downgrade = NO_DOWNGRADE;
+  incarnation: string | undefined = INCARNATION;
   readonly monitor = new ClusterVersionMonitor({
     selfId: 1n,
     serverVersion: "3.7.1",
     members: () => [1n, 2n, 3n].map((id) => this.#member(id)),
     clusterVersion: () => this.clusterVersion,
     downgrade: () => this.downgrade,
+    incarnation: () => this.incarnation,
+    entropy: { bytes: (count) => Buffer.alloc(count, 7) },
     isLeader: () => this.isLeader,
     network: { versions: (id) => this.#ask(id) },
     propose: (operation, waiter) => {
       this.proposed.push(operation);
-      if (operation.kind === "clusterVersionSet") this.clusterVersion = operation.version;
+      if (operation.kind === "clusterVersionSet") {
+        this.clusterVersion = operation.version;
+        this.incarnation ??= operation.incarnation;
+      }
       if (operation.kind === "downgradeInfoSet") this.downgrade = NO_DOWNGRADE;
       waiter.done({ kind: "clusterVersionSet" });
     },
@@ -141,6 +149,27 @@ test("monitor: the leader decides at once when all answer, and then is quiet (PV
   await cluster.pass(4_000);
   assert.equal(cluster.asked, 4);
   assert.equal(cluster.proposed.length, 1);
+});
+
+test("monitor: no incarnation yet → one comes with the first version, and no second one (BT-g6)", async () => {
+  const cluster = new Cluster();
+  cluster.incarnation = undefined;
+  cluster.monitor.wake();
+  await settled();
+  const first = { kind: "clusterVersionSet", version: "3.7.0", incarnation: "0707070707070707" };
+  assert.deepEqual(cluster.proposed, [first]);
+  await cluster.pass(4_000);
+  assert.equal(cluster.proposed.length, 1);
+});
+
+test("monitor: a version and no incarnation → the version again, with one (BT-g6)", async () => {
+  const cluster = new Cluster();
+  cluster.incarnation = undefined;
+  cluster.clusterVersion = "3.7.0";
+  cluster.monitor.wake();
+  await settled();
+  const again = { kind: "clusterVersionSet", version: "3.7.0", incarnation: "0707070707070707" };
+  assert.deepEqual(cluster.proposed, [again]);
 });
 
 test("monitor: nobody but the leader looks (PV-01)", async () => {

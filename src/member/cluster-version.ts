@@ -7,7 +7,7 @@
  */
 import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
-import type { Logger, PeerNetwork, PeerVersions, Timer, Timers } from "../seam/index.ts";
+import type { Entropy, Logger, PeerNetwork, PeerVersions, Timer, Timers } from "../seam/index.ts";
 import type { RaftOperation } from "../wire/index.ts";
 import type { ClusterMember, Waiter } from "./types.ts";
 
@@ -119,6 +119,9 @@ export interface ClusterVersionMonitorOptions {
   readonly members: () => readonly ClusterMember[];
   readonly clusterVersion: () => string | undefined;
   readonly downgrade: () => DowngradeInfo;
+  /** Of the cluster; undefined = not decided yet. */
+  readonly incarnation: () => string | undefined;
+  readonly entropy: Entropy;
   readonly isLeader: () => boolean;
   readonly network: Pick<PeerNetwork, "versions">;
   readonly propose: (operation: RaftOperation, waiter: Waiter<ApplyResponse>) => void;
@@ -170,13 +173,23 @@ export class ClusterVersionMonitor {
       });
       return this.#propose({ kind: "downgradeInfoSet", enabled: false, version: "" });
     }
-    const version = decideClusterVersion(facts);
+    const version = decideClusterVersion(facts) ?? this.#versionToRepeat(facts.clusterVersion);
     if (version === undefined || this.#putsOff(facts)) return this.#looked();
     this.#options.logger.info("setting the cluster version", {
       from: facts.clusterVersion ?? "not decided",
       to: version,
     });
-    this.#propose({ kind: "clusterVersionSet", version });
+    this.#propose({ kind: "clusterVersionSet", version, ...this.#newIncarnation() });
+  }
+
+  /** A cluster from before there were incarnations is given one, with the version that it has. */
+  #versionToRepeat(version: string | undefined): string | undefined {
+    return this.#options.incarnation() === undefined ? version : undefined;
+  }
+
+  #newIncarnation(): { incarnation?: string } {
+    const { incarnation, entropy } = this.#options;
+    return incarnation() === undefined ? { incarnation: entropy.bytes(8).toString("hex") } : {};
   }
 
   /** A new cluster's members come up at about the same time: once, the late ones are waited for. */

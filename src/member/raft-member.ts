@@ -285,6 +285,10 @@ export class RaftMember implements Member {
     return this.local.machine.clusterVersion;
   }
 
+  get incarnation(): string | undefined {
+    return this.local.machine.incarnation;
+  }
+
   get downgrade(): DowngradeInfo {
     return this.local.machine.downgrade;
   }

@@ -109,6 +109,8 @@ export interface Member {
   readonly currentRevision: number;
   /** "3.7.0"; undefined until decided. */
   readonly clusterVersion: string | undefined;
+  /** As the machine has it: tells a restored cluster from the one before it. */
+  readonly incarnation: string | undefined;
   /** As the machine has it (MA-09). */
   readonly downgrade: DowngradeInfo;
   status(): MemberStatus;

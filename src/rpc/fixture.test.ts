@@ -53,6 +53,7 @@ export class FakeMember implements Member {
   leader = 2n;
   isLearner = false;
   readonly currentRevision = 42;
+  incarnation: string | undefined;
   clusterVersion: string | undefined = "3.7.0";
   downgrade: DowngradeInfo = { enabled: false, targetVersion: "" };
   rows: ClusterMember[] = [memberRow(1n), memberRow(2n), memberRow(3n)];

@@ -43,6 +43,7 @@ import type {
 import { emptyTxnRequest, encodeTxnRequest, readTxnRequest } from "./txn.ts";
 
 const TWO_32 = 0x1_0000_0000;
+const INCARNATION_TAG = 100 * 8 + 2;
 const HEADER_FIELD = 100;
 
 /** Field numbers of the operations. */
@@ -128,6 +129,9 @@ function encodeOperation(writer: ByteWriter, operation: RaftOperation): void {
       return;
     case "clusterVersionSet":
       fieldUtf8(writer, 10, operation.version); // 1 ver
+      if (operation.incarnation === undefined) return;
+      writer.uint(INCARNATION_TAG); // 100, not etcd's
+      writer.utf8(operation.incarnation);
       return;
     case "memberAttributesSet":
       encodeMemberAttributesSet(writer, operation.memberId, operation.attributes);
@@ -313,8 +317,10 @@ function readRareOperation(
       return { kind: "leaseCheckpoint", checkpoints };
     }
     case FIELD_OF.clusterVersionSet: {
-      const version = before.kind === "clusterVersionSet" ? before.version : "";
-      return { kind: "clusterVersionSet", version: readVersion(reader, version) };
+      const set: RaftOperation & { kind: "clusterVersionSet" } =
+        before.kind === "clusterVersionSet" ? before : { kind: "clusterVersionSet", version: "" };
+      readClusterVersionSet(reader, set);
+      return set;
     }
     case FIELD_OF.memberAttributesSet: {
       const set: RaftOperation & { kind: "memberAttributesSet" } =
@@ -341,14 +347,16 @@ function readRareOperation(
   }
 }
 
-function readVersion(reader: ByteReader, before: string): string {
-  let version = before;
+function readClusterVersionSet(
+  reader: ByteReader,
+  set: { version: string; incarnation?: string },
+): void {
   while (reader.pos < reader.end) {
     const tag = reader.tag();
-    if (tag === 10) version = reader.utf8();
+    if (tag === 10) set.version = reader.utf8();
+    else if (tag === INCARNATION_TAG) set.incarnation = reader.utf8();
     else reader.skip(tag);
   }
-  return version;
 }
 
 function readDowngradeInfoSet(

@@ -213,7 +213,8 @@ export type RaftOperation =
   | { kind: "leaseRevoke"; leaseRevoke: LeaseRevokeRequest }
   | { kind: "leaseCheckpoint"; checkpoints: LeaseCheckpoint[] }
   | { kind: "alarm"; alarm: AlarmRequest }
-  | { kind: "clusterVersionSet"; version: string }
+  /** The incarnation, 16 hex digits, is beside what etcd knows of: it comes with the first version. */
+  | { kind: "clusterVersionSet"; version: string; incarnation?: string }
   | { kind: "memberAttributesSet"; memberId: bigint; attributes: MemberAttributes }
   | { kind: "downgradeInfoSet"; enabled: boolean; version: string }
   /** An operation that this version does not know; applied as a refusal, the same everywhere. */

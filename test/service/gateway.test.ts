@@ -126,15 +126,20 @@ test("gateway: a read meets a damaged record → DataLoss, a CORRUPT alarm, once
 
 test("gateway: /version has etcd's compatible version and our own (HT-07)", async () => {
   const { get } = await setUp();
-  assert.deepEqual(JSON.parse(String((await get("/version")).body)), {
+  const { incarnation, ...versions } = JSON.parse(String((await get("/version")).body)) as Record<
+    string,
+    string
+  >;
+  assert.deepEqual(versions, {
     etcdserver: "3.7.1",
     etcdcluster: "3.7.0",
     storage: "3.7.0",
     holdfast: "0.1.0",
   });
+  assert.match(incarnation ?? "", /^[0-9a-f]{16}$/);
   const older = await setUp(5);
   const body = JSON.parse(String((await older.get("/version")).body)) as object;
-  assert.deepEqual(Object.keys(body), ["etcdserver", "etcdcluster", "holdfast"]);
+  assert.deepEqual(Object.keys(body), ["etcdserver", "etcdcluster", "holdfast", "incarnation"]);
 });
 
 test("gateway: /metrics has what tools and dashboards look for (HT-06)", async () => {
