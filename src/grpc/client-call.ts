@@ -52,6 +52,11 @@ export class ClientCall {
   headers: HeaderBlock | undefined = undefined;
   trailers: HeaderBlock | undefined = undefined;
   isDone = false;
+  /**
+   * The server has certainly not acted on the request: it was never sent, or refused unread
+   * (RFC 9113 8.7).
+   */
+  isUnprocessed = false;
 
   readonly #host: ClientHost;
   readonly #prepared: PreparedHeaders;
@@ -246,6 +251,7 @@ export class ClientCall {
 
   streamReset(code: number): void {
     if (this.isDone) return;
+    this.isUnprocessed = code === ErrorCode.REFUSED_STREAM;
     if (this.#host.http2.isClosed) this.#end(Code.UNAVAILABLE, this.#host.closeReason);
     else this.#end(codeOfReset(code), `stream terminated by RST_STREAM with error code ${code}`);
   }
@@ -257,6 +263,7 @@ export class ClientCall {
   /** Ends the call from this side. */
   #abort(code: Code, message: string): void {
     if (this.isDone) return;
+    this.isUnprocessed = this.#stream === undefined;
     if (this.#stream !== undefined) this.#host.http2.resetStream(this.#stream, ErrorCode.CANCEL);
     this.#inbox = [];
     this.#isPaused = false;

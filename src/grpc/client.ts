@@ -39,6 +39,8 @@ export interface ClientOptions {
     readonly timeoutMs: number;
     readonly permitWithoutStream: boolean;
   };
+  /** The server's settings have come: it is there, and calls go out at once. */
+  readonly onReady?: () => void;
   /** The connection is gone; every call has been ended before. */
   readonly onClose?: (reason: string) => void;
   /** The server is going away: calls go on, new ones fail with UNAVAILABLE. */
@@ -112,6 +114,7 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
   /** Calls that wait for the server's stream limit, oldest first from `#waitingHead`. */
   #waiting: ClientCall[] = [];
   #waitingHead = 0;
+  #isReady = false;
   #deadlineNextMs = Number.POSITIVE_INFINITY;
 
   /** By `ClientGroup.open`. */
@@ -262,6 +265,9 @@ export class GrpcClient implements Http2Events<ClientCall>, ClientHost {
 
   onSettings(): void {
     this.#startWaiting();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#options.onReady?.();
   }
 
   onOutput(): void {

@@ -9,6 +9,8 @@ export interface ConnectOptions {
   /** For https and unixs URLs; ALPN is set to h2. */
   readonly tls?: ConnectionOptions;
   readonly timeoutMs?: number;
+  /** Gives up at once when aborted. */
+  readonly signal?: AbortSignal;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -30,14 +32,19 @@ export function connect(
   return new Promise((resolve, reject) => {
     const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS;
     const limit = setTimeout(() => fail(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const { signal } = options;
+    const giveUp = (): void => fail(new Error("given up"));
     const fail = (error: Error): void => {
       clearTimeout(limit);
+      signal?.removeEventListener("abort", giveUp);
       socket.destroy();
       reject(new HostError(`cannot connect to ${url}: ${failureOf(error)}`, error));
     };
     socket.once("error", fail);
+    signal?.addEventListener("abort", giveUp);
     socket.once(address.isTls ? "secureConnect" : "connect", () => {
       clearTimeout(limit);
+      signal?.removeEventListener("abort", giveUp);
       socket.setNoDelay(true);
       // Not before `start`: what arrives early waits.
       socket.pause();

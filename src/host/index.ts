@@ -11,5 +11,5 @@ export { listen, type ListenOptions } from "./listen.ts";
 export { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 export { type HostLogger, LOG_LEVELS, type LogOptions, openLog } from "./log.ts";
 export { type CertificateFiles, keepSelfSigned, makeSelfSigned } from "./self-signed.ts";
-export { systemTimers } from "./timers.ts";
+export { holdingTimers, systemTimers } from "./timers.ts";
 export { TlsMaterial, type TlsOptions } from "./tls-material.ts";

@@ -22,3 +22,14 @@ export const systemTimers: Timers = {
     setImmediate(run);
   },
 };
+
+/** The same, but a timer that was not cancelled keeps the process alive. */
+export const holdingTimers: Timers = {
+  after: (delayMs, run) => holding(setTimeout(run, delayMs)),
+  every: (periodMs, run) => holding(setInterval(run, periodMs)),
+  soon: systemTimers.soon,
+};
+
+function holding(handle: NodeJS.Timeout): Timer {
+  return { cancel: () => clearTimeout(handle) };
+}

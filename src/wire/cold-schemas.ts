@@ -35,7 +35,12 @@ export {
   StatusRequestSchema,
   StatusResponseSchema,
 } from "./gen/etcdserverpb/maintenance_pb.ts";
-export { AuthStatusRequestSchema, AuthStatusResponseSchema } from "./gen/etcdserverpb/auth_pb.ts";
+export {
+  AuthenticateRequestSchema,
+  AuthenticateResponseSchema,
+  AuthStatusRequestSchema,
+  AuthStatusResponseSchema,
+} from "./gen/etcdserverpb/auth_pb.ts";
 export {
   HealthCheckRequestSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
