@@ -9,7 +9,7 @@
  */
 import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
-import { formatId } from "../datadir/index.ts";
+import { formatId, openImage } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
@@ -23,10 +23,11 @@ import type {
   PeerHandler,
   PeerMember,
   PeerNetwork,
+  SnapshotImage,
   Timer,
   Timers,
 } from "../seam/index.ts";
-import type { Wal } from "../wal/index.ts";
+import { RangeReader, type Wal } from "../wal/index.ts";
 import type { WatchSink, WatchStream } from "../watch/index.ts";
 import {
   type AlarmMember,
@@ -39,6 +40,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../wire/index.ts";
+import { AppliedLog } from "./applied-log.ts";
 import { AlarmRaiser } from "./alarm-raiser.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { ClusterService } from "./cluster-service.ts";
@@ -107,6 +109,7 @@ export class RaftMember implements Member {
   readonly network: PeerNetwork;
   local: LocalStore;
   /** Settles when the cluster has applied this member's attributes. Set by who opens it. */
+  readonly appliedLog: AppliedLog;
   introduced: Promise<void> = Promise.resolve();
   readonly #parts: RaftMemberParts;
   readonly #watch: WatchPump;
@@ -132,6 +135,7 @@ export class RaftMember implements Member {
     const { clock, timers, settings, wal, storage } = parts;
     this.#nowMs = clock.monotonicMs();
     this.#stalls = new StallWatch({
+    this.appliedLog = new AppliedLog(storage, new RangeReader(parts.disk, wal));
       clock,
       heartbeatMs: settings.heartbeatMs,
       isLeader: () => this.driver.isLeader,
@@ -478,6 +482,16 @@ export class RaftMember implements Member {
       data: Buffer.alloc(0),
       metadata: { index, term, confState: this.cluster.changes.confState },
     };
+  }
+
+  /** The store as a bbolt file, and what it holds; to be closed by the caller. */
+  openImage(): Promise<{ image: SnapshotImage; applied: AppliedPoint }> {
+    return openImage({ backend: this.local.backend, timers: this.#parts.timers });
+  }
+
+  /** How far the state has come: one moment. */
+  get position(): { readonly applied: AppliedPoint; readonly revision: number } {
+    return { applied: this.local.backend.applied, revision: this.currentRevision };
   }
 
   confStateAt(index: number): ConfState {
