@@ -107,9 +107,9 @@ export class RaftMember implements Member {
   readonly cluster: ClusterService;
   readonly snapshots: Snapshots;
   readonly network: PeerNetwork;
+  readonly appliedLog: AppliedLog;
   local: LocalStore;
   /** Settles when the cluster has applied this member's attributes. Set by who opens it. */
-  readonly appliedLog: AppliedLog;
   introduced: Promise<void> = Promise.resolve();
   readonly #parts: RaftMemberParts;
   readonly #watch: WatchPump;
@@ -133,9 +133,9 @@ export class RaftMember implements Member {
     this.clusterId = parts.clusterId;
     this.local = parts.local;
     const { clock, timers, settings, wal, storage } = parts;
+    this.appliedLog = new AppliedLog(storage, new RangeReader(parts.disk, wal));
     this.#nowMs = clock.monotonicMs();
     this.#stalls = new StallWatch({
-    this.appliedLog = new AppliedLog(storage, new RangeReader(parts.disk, wal));
       clock,
       heartbeatMs: settings.heartbeatMs,
       isLeader: () => this.driver.isLeader,
@@ -459,6 +459,16 @@ export class RaftMember implements Member {
     return openSnapshot({ backend, timers, digests, version: this.clusterVersion ?? "" });
   }
 
+  /** The store as a bbolt file, and what it holds; to be closed by the caller. */
+  openImage(): Promise<{ image: SnapshotImage; applied: AppliedPoint }> {
+    return openImage({ backend: this.local.backend, timers: this.#parts.timers });
+  }
+
+  /** How far the state has come: one moment. */
+  get position(): { readonly applied: AppliedPoint; readonly revision: number } {
+    return { applied: this.local.backend.applied, revision: this.currentRevision };
+  }
+
   compactionFinished(): Promise<void> {
     return this.local.compactionFinished();
   }
@@ -482,16 +492,6 @@ export class RaftMember implements Member {
       data: Buffer.alloc(0),
       metadata: { index, term, confState: this.cluster.changes.confState },
     };
-  }
-
-  /** The store as a bbolt file, and what it holds; to be closed by the caller. */
-  openImage(): Promise<{ image: SnapshotImage; applied: AppliedPoint }> {
-    return openImage({ backend: this.local.backend, timers: this.#parts.timers });
-  }
-
-  /** How far the state has come: one moment. */
-  get position(): { readonly applied: AppliedPoint; readonly revision: number } {
-    return { applied: this.local.backend.applied, revision: this.currentRevision };
   }
 
   confStateAt(index: number): ConfState {
