@@ -4,6 +4,7 @@ export { MalformedError } from "./malformed.ts";
 export { assert, AssertionError, unreachable } from "./assert.ts";
 export { crc32c } from "./crc32c.ts";
 export { Heap, type HeapOrder } from "./heap.ts";
+export { humanBytes } from "./human-bytes.ts";
 export { IntervalTree, OPEN_END } from "./interval-tree.ts";
 export { bytesFromLatin1, latin1FromBytes, latin1FromText, type Key } from "./latin1.ts";
 export * from "./limits.ts";

@@ -1,8 +1,9 @@
 /** `snapshot status`: what is in a snapshot file (UT-02). */
+import { humanBytes } from "../base/index.ts";
 import { hostDisk } from "../host/index.ts";
 import { BboltFile, type SnapshotStatus, snapshotStatus } from "../snapshot/index.ts";
 import { Exit, UtlError, type UtlIo } from "./io.ts";
-import { humanBytes, table } from "./table.ts";
+import { table } from "./table.ts";
 
 export async function statusCommand(
   files: readonly string[],

@@ -1,24 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { humanBytes, table } from "./table.ts";
+import { table } from "./table.ts";
 
 test("table: a frame, names in the middle, cells on the right", () => {
   assert.equal(
     table(["A", "LONG"], [["123", "x"]]),
     "+-----+------+\n|  A  | LONG |\n+-----+------+\n| 123 |    x |\n+-----+------+\n",
   );
-});
-
-test("table: sizes in powers of 1000, one decimal below ten", () => {
-  const cases: [number, string][] = [
-    [0, "0 B"],
-    [999, "999 B"],
-    [1000, "1.0 kB"],
-    [20_480, "20 kB"],
-    [21_500, "22 kB"],
-    [9_949_999, "9.9 MB"],
-    [328_073_216, "328 MB"],
-    [1_500_000_000, "1.5 GB"],
-  ];
-  for (const [count, text] of cases) assert.equal(humanBytes(count), text);
 });
