@@ -7,7 +7,25 @@ import {
   type Table,
 } from "../../src/backend/index.ts";
 import type { NetworkEvent } from "../../src/testing/index.ts";
-import { type Message, MessageType } from "../../src/wire/index.ts";
+import { type Entry, keyValueKey, type Message, MessageType } from "../../src/wire/index.ts";
+import type { HistoryEvent } from "../model/history.ts";
+import { deletedPair } from "../model/replay.ts";
+import { pairOf } from "./member-endpoint.ts";
+
+/** A row of table `key`. */
+interface Row {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** What one entry did to the store. */
+interface Effects {
+  readonly text: string;
+  readonly rows: readonly Row[];
+}
+
+/** Of a revision in table `key`; a deletion's has a mark behind it. */
+const REVISION_BYTES = 17;
 
 interface AppliedEntry {
   readonly term: number;
@@ -20,35 +38,76 @@ export class Invariants {
   readonly leaders = new Map<number, bigint>();
   /** Index -> what the first member to apply it made of it. */
   readonly applied = new Map<number, AppliedEntry>();
+  /** Revision -> what the first member to apply it changed, as clients see it. */
+  readonly chronicle = new Map<number, readonly HistoryEvent[]>();
   readonly breaches: string[] = [];
+  /** "index/term" -> the term of the entry before it, and its content. */
+  readonly #logs = new Map<string, { readonly before: number; readonly entry: Entry }>();
 
-  /** Election safety: at most one leader a term. */
+  /** Election safety: at most one leader a term. Log matching: see `#append`. */
   network({ fate, message }: NetworkEvent): void {
     if (fate !== "sent" || !isLeaders(message)) return;
+    if (message.type === MessageType.APP) this.#append(message);
     const known = this.leaders.get(message.term);
     if (known === undefined) this.leaders.set(message.term, message.from);
     else if (known !== message.from) {
-      this.breaches.push(`two leaders in term ${message.term}: ${known} and ${message.from}`);
+      this.breaches.push(
+        `leader: two leaders in term ${message.term}: ${known} and ${message.from}`,
+      );
+    }
+  }
+
+  /** Log matching: an index and a term name one entry, and one entry before it. */
+  #append({ entries, logTerm }: Message): void {
+    let before = logTerm;
+    for (const entry of entries) {
+      const place = `${entry.index}/${entry.term}`;
+      const known = this.#logs.get(place);
+      if (known === undefined) this.#logs.set(place, { before, entry });
+      else if (known.before !== before || !known.entry.data.equals(entry.data)) {
+        this.breaches.push(`log matching: two different logs up to ${place}`);
+      }
+      before = entry.term;
     }
   }
 
   /** State machine safety: the same entry and the same effects at an index, everywhere. */
-  entryApplied(by: string, { index, term }: AppliedPoint, effects: string): void {
+  entryApplied(by: string, { index, term }: AppliedPoint, effects: Effects): void {
     const known = this.applied.get(index);
     if (known === undefined) {
-      this.applied.set(index, { term, effects, by });
+      this.applied.set(index, { term, effects: effects.text, by });
+      this.#chronicle(effects.rows);
       return;
     }
     if (known.term !== term) {
-      this.breaches.push(`index ${index}: term ${known.term} at ${known.by}, ${term} at ${by}`);
-    } else if (known.effects !== effects) {
-      this.breaches.push(`index ${index}: ${known.effects} at ${known.by}, ${effects} at ${by}`);
+      this.breaches.push(
+        `state machine: index ${index}: term ${known.term} at ${known.by}, ${term} at ${by}`,
+      );
+    } else if (known.effects !== effects.text) {
+      this.breaches.push(
+        `state machine: index ${index}: ${known.effects} at ${known.by}, ${effects.text} at ${by}`,
+      );
+    }
+  }
+
+  #chronicle(rows: readonly Row[]): void {
+    const events = new Map<number, HistoryEvent[]>();
+    for (const { key, value } of rows) {
+      const revision = Number(key.readBigUInt64BE(0));
+      const list = events.get(revision) ?? [];
+      events.set(revision, list);
+      if (key.length === REVISION_BYTES) list.push({ type: "put", pair: pairOf(value) });
+      else list.push({ type: "delete", pair: deletedPair(keyValueKey(value), revision) });
+    }
+    for (const [revision, list] of events) {
+      if (this.chronicle.has(revision)) this.breaches.push(`revision ${revision} was made twice`);
+      this.chronicle.set(revision, list);
     }
   }
 
   /** No member may fail by itself: the disks of these runs are whole. */
   fatal(by: string, error: Error): void {
-    this.breaches.push(`${by} failed: ${error.stack ?? error.message}`);
+    this.breaches.push(`member failed: ${by}: ${error.stack ?? error.message}`);
   }
 
   check(): void {
@@ -73,6 +132,7 @@ export interface WatchedBackendOptions extends MemoryBackendOptions {
 export class WatchedBackend extends MemoryBackend {
   readonly #options: WatchedBackendOptions;
   #effects: string[] = [];
+  #rows: Row[] = [];
 
   constructor(options: WatchedBackendOptions) {
     super({ ...options, settle: "manual" });
@@ -82,6 +142,7 @@ export class WatchedBackend extends MemoryBackend {
   override put(table: Table, key: Buffer, value: Buffer): void {
     super.put(table, key, value);
     if (isEffect(table, key)) this.#effects.push(effect(table, key, value));
+    if (table === "key") this.#rows.push({ key: Buffer.from(key), value });
   }
 
   override delete(table: Table, key: Buffer): void {
@@ -95,8 +156,10 @@ export class WatchedBackend extends MemoryBackend {
     const isNext = point.index === this.applied.index + 1;
     super.setApplied(point);
     const { name, invariants } = this.#options;
-    if (isNext) invariants.entryApplied(name, point, this.#effects.join(","));
+    const text = this.#effects.join(",");
+    if (isNext) invariants.entryApplied(name, point, { text, rows: this.#rows });
     this.#effects = [];
+    this.#rows = [];
   }
 
   override commit(): Promise<void> {
