@@ -1,5 +1,6 @@
 /** What a running command works with: settings, the client, and where to write. */
 import type { Client } from "../client/index.ts";
+import { NEWEST_MINOR } from "./compat.ts";
 import { CtlError, Exit } from "./exit.ts";
 import type { Flags } from "./flags.ts";
 import { FORMATS, GLOBAL_FLAGS, readEnvironment } from "./globals.ts";
@@ -22,14 +23,17 @@ export class Context {
   readonly flags: Flags;
   /** The words after the program's name, as typed. */
   readonly words: readonly string[];
+  /** Y of the etcdctl 3.Y whose lines and columns are wanted. */
+  readonly minor: number;
   #isSettled = false;
   #client: Promise<Client> | undefined;
   #format: Format | undefined;
 
-  constructor(io: CtlIo, flags: Flags, words: readonly string[]) {
+  constructor(io: CtlIo, flags: Flags, words: readonly string[], minor = NEWEST_MINOR) {
     this.io = io;
     this.flags = flags;
     this.words = words;
+    this.minor = minor;
   }
 
   /** Reads the environment into the flags, once; commands that ask no server do without. */

@@ -93,7 +93,12 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
 ];
 
 /** Read by `watch` itself, and by the choice of the API. */
-const NO_FLAGS = new Set(["ETCDCTL_WATCH_KEY", "ETCDCTL_WATCH_RANGE_END", "ETCDCTL_API"]);
+const NO_FLAGS = new Set([
+  "ETCDCTL_WATCH_KEY",
+  "ETCDCTL_WATCH_RANGE_END",
+  "ETCDCTL_API",
+  "ETCDCTL_COMPAT",
+]);
 
 export function envNameOf(flag: string): string {
   return `ETCDCTL_${flag.toUpperCase().replaceAll("-", "_")}`;

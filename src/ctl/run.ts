@@ -1,11 +1,13 @@
 /** `holdfast ctl`, also called etcdctl: finds the command, reads its flags, runs it. */
 import type { Command, Entry } from "./command.ts";
+import { readCompat } from "./compat.ts";
 import { Context } from "./context.ts";
 import { CtlError, CtlExit, Exit } from "./exit.ts";
 import { FlagError, Flags, parseFlags } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import type { CtlIo } from "./io.ts";
 import { COMMANDS, COMMANDS_V2 } from "./registry.ts";
+import { V2_FLAGS } from "./v2/flags.ts";
 
 /** `words` come after the program's name. Settles with the exit code; never rejects. */
 export async function runCtl(words: readonly string[], io: CtlIo): Promise<number> {
@@ -19,8 +21,8 @@ export async function runCtl(words: readonly string[], io: CtlIo): Promise<numbe
 }
 
 async function run(given: readonly string[], io: CtlIo): Promise<void> {
-  const isV2 = isSecondApi(given, io);
-  const words = given.filter((word, at) => word !== "--compat" || isAfterDash(given, at));
+  const { minor, isV2: isV2Wanted, words } = readCompat(given, io);
+  const isV2 = isV2Wanted || V2_ALONE.has(argumentsOf(words)[0] ?? "");
   const table = isV2 ? COMMANDS_V2 : COMMANDS;
   const found = findCommand(table, words);
   if (found === undefined) return await withoutCommand(table, words, io, isV2);
@@ -31,7 +33,7 @@ async function run(given: readonly string[], io: CtlIo): Promise<void> {
     const { commandHelp } = await import("./help.ts");
     return io.stdout(commandHelp(found.entry, command));
   }
-  const context = new Context(io, flags, words);
+  const context = new Context(io, flags, words, minor);
   try {
     await command.run(context, line.args, flags);
   } finally {
@@ -39,21 +41,8 @@ async function run(given: readonly string[], io: CtlIo): Promise<void> {
   }
 }
 
-function isAfterDash(words: readonly string[], at: number): boolean {
-  const dash = words.indexOf("--");
-  return dash !== -1 && dash < at;
-}
-
-function isSecondApi(words: readonly string[], io: CtlIo): boolean {
-  const at = words.indexOf("--compat");
-  if (at !== -1 && !isAfterDash(words, at)) return true;
-  const api = io.env["ETCDCTL_API"] ?? "";
-  if (api !== "" && api !== "3" && api !== "2") {
-    io.stderr(`unsupported API version ${api}\n`);
-    throw new CtlExit(Exit.ERROR);
-  }
-  return api === "2";
-}
+/** Commands that the second API alone has; nobody who calls one can mean the third. */
+const V2_ALONE = new Set(["cluster-health"]);
 
 async function readLine(
   entry: Entry,
@@ -115,6 +104,9 @@ function byPrefix(candidates: readonly Candidate[], depth: number, word: string)
   return meant.size === 1 ? begin : [];
 }
 
+/** Flags that may stand before the command's name. */
+const FLAGS_BEFORE = [...GLOBAL_FLAGS, ...V2_FLAGS];
+
 /** Where the words that are neither flags nor values of global flags stand. */
 function placesOfArguments(words: readonly string[]): number[] {
   const places: number[] = [];
@@ -125,10 +117,14 @@ function placesOfArguments(words: readonly string[]): number[] {
       places.push(at);
       continue;
     }
-    const spec = GLOBAL_FLAGS.find((one) => word === `--${one.name}` || word === `-${one.short}`);
+    const spec = FLAGS_BEFORE.find((one) => word === `--${one.name}` || word === `-${one.short}`);
     if (spec !== undefined && spec.kind !== "bool") at += 1;
   }
   return places;
+}
+
+function argumentsOf(words: readonly string[]): string[] {
+  return placesOfArguments(words).map((at) => words[at] as string);
 }
 
 /** Help, a list of a command's parts, or a word that means nothing. */
@@ -138,7 +134,7 @@ async function withoutCommand(
   io: CtlIo,
   isV2: boolean,
 ): Promise<void> {
-  const args = placesOfArguments(words).map((at) => words[at] as string);
+  const args = argumentsOf(words);
   const topic = args[0] === "help" ? args.slice(1) : args;
   const { groupHelp, helpOf, rootHelp } = await import("./help.ts");
   if (topic.length === 0) {
