@@ -6,9 +6,9 @@
  *   await traffic.finish();  const problems = traffic.problems();
  */
 import type { Prng } from "../../src/base/index.ts";
-import type { Call, Problem } from "../model/history.ts";
+import { type Call, kv, type Problem } from "../model/history.ts";
 import type { Profile } from "../model/profiles.ts";
-import { kv, Traffic } from "../model/traffic.ts";
+import { Traffic } from "../model/traffic.ts";
 import { judge } from "../model/verdict.ts";
 import type { Cluster } from "./harness.ts";
 import { MemberEndpoint } from "./member-endpoint.ts";
@@ -45,8 +45,12 @@ export class ClusterTraffic {
     this.traffic = new Traffic(world, options.profile, options.prng);
   }
 
-  get acknowledged(): number {
-    return this.traffic.acknowledged;
+  get asked(): number {
+    return this.traffic.side.recorder.calls.length;
+  }
+
+  get answered(): number {
+    return this.traffic.side.answered;
   }
 
   start(): void {

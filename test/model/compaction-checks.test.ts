@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RunOfHand } from "./fixture.ts";
-import { kv, range } from "./traffic.ts";
+import { kv, range } from "./history.ts";
 
 function story(): RunOfHand {
   const run = new RunOfHand();

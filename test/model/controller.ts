@@ -2,33 +2,33 @@
  * A client as Kubernetes has them: it lists its objects, keeps them up to date by a watch from there
  * on, and changes them under the condition that they are still as it knows them.
  */
+import type { ClientSide } from "./client-side.ts";
 import type { WatchHandle } from "./endpoint.ts";
-import type { Compare, Operation, Pair, WatchRecord } from "./history.ts";
-import { kv, range, type Traffic } from "./traffic.ts";
+import { type Compare, kv, type Operation, type Pair, range, type WatchRecord } from "./history.ts";
 
 const PREFIX = "r/pods/";
 const PREFIX_END = "r/pods0";
 const PAGE = 4;
 
 export class Controller {
-  readonly #traffic: Traffic;
+  readonly #side: ClientSide;
   readonly #name: string;
   readonly #known = new Map<string, Pair>();
   #watch: WatchRecord | undefined;
   #handle: WatchHandle | undefined;
 
-  constructor(traffic: Traffic, name: string) {
-    this.#traffic = traffic;
+  constructor(side: ClientSide, name: string) {
+    this.#side = side;
     this.#name = name;
   }
 
   async run(): Promise<void> {
-    const traffic = this.#traffic;
-    while (!traffic.isOver) {
-      await traffic.rest();
-      if (traffic.isOver) break;
+    const side = this.#side;
+    while (!side.isOver) {
+      await side.rest();
+      if (side.isOver) break;
       if (this.#watch === undefined) await this.#list();
-      else if (traffic.prng.chance(0.2)) await this.#read();
+      else if (side.prng.chance(0.2)) await this.#read();
       else await this.#change();
     }
     this.#handle?.close();
@@ -36,13 +36,13 @@ export class Controller {
 
   /** Page by page, all at the revision of the first. */
   async #list(): Promise<void> {
-    const traffic = this.#traffic;
+    const side = this.#side;
     this.#known.clear();
     let from = PREFIX;
     let revision = 0;
     for (;;) {
       const request = kv([range(from, PREFIX_END, revision, PAGE)]);
-      const outcome = await traffic.ask(this.#name, request);
+      const outcome = await side.ask(this.#name, request);
       if (outcome?.kind !== "ok") return;
       const [result] = outcome.response.results;
       if (result?.kind !== "range") return;
@@ -52,12 +52,12 @@ export class Controller {
       if (last === undefined || result.count <= result.pairs.length) break;
       from = `${last.key}\0`;
     }
-    if (!traffic.isOver) this.#follow(revision + 1);
+    if (!side.isOver) this.#follow(revision + 1);
   }
 
   #follow(startRevision: number): void {
-    const traffic = this.#traffic;
-    const endpoint = traffic.pick();
+    const side = this.#side;
+    const endpoint = side.pick();
     if (endpoint === undefined) return;
     const request = {
       key: PREFIX,
@@ -67,7 +67,7 @@ export class Controller {
       wantsProgress: true,
       filter: "none",
     } as const;
-    const watch = traffic.recorder.watch(this.#name, endpoint.name, request);
+    const watch = side.recorder.watch(this.#name, endpoint.name, request);
     this.#watch = watch;
     const forget = (): void => {
       if (this.#watch === watch) this.#watch = undefined;
@@ -78,7 +78,7 @@ export class Controller {
       },
       response: (response) => {
         if (this.#watch !== watch) return;
-        traffic.recorder.responded(watch, response);
+        side.recorder.responded(watch, response);
         for (const { type, pair } of response.events) {
           if (type === "put") this.#known.set(pair.key, pair);
           else this.#known.delete(pair.key);
@@ -91,25 +91,25 @@ export class Controller {
 
   async #read(): Promise<void> {
     const key = this.#key();
-    const request = this.#traffic.prng.chance(0.5) ? range(key) : range(PREFIX, PREFIX_END);
-    await this.#traffic.ask(this.#name, kv([request]));
+    const request = this.#side.prng.chance(0.5) ? range(key) : range(PREFIX, PREFIX_END);
+    await this.#side.ask(this.#name, kv([request]));
   }
 
   #key(): string {
-    return `${PREFIX}${this.#traffic.prng.below(this.#traffic.profile.keys)}`;
+    return `${PREFIX}${this.#side.prng.below(this.#side.profile.keys)}`;
   }
 
   async #change(): Promise<void> {
-    const { prng, profile } = this.#traffic;
+    const { prng, profile } = this.#side;
     const key = this.#key();
     const known = this.#known.get(key);
-    const value = this.#traffic.newValue(this.#name);
+    const value = this.#side.newValue(this.#name);
     const put: Operation = { kind: "put", key, value, lease: "0" };
     const isUpdate = !profile.isCreateDelete && prng.chance(0.7);
     const operation: Operation =
       known === undefined || isUpdate ? put : { kind: "delete", key, rangeEnd: "" };
     const compare: Compare = { target: "modRevision", key, value: known?.modRevision ?? 0 };
-    const outcome = await this.#traffic.ask(this.#name, {
+    const outcome = await this.#side.ask(this.#name, {
       kind: "kv",
       compares: [compare],
       success: [operation],

@@ -11,9 +11,8 @@ import type {
   WatchRecord,
   WatchRequest,
 } from "./history.ts";
-import { Recorder } from "./history.ts";
+import { kv, range, Recorder } from "./history.ts";
 import { deletedPair, Replay } from "./replay.ts";
-import { kv, range } from "./traffic.ts";
 import { judge } from "./verdict.ts";
 
 export interface Open {

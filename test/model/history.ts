@@ -58,6 +58,14 @@ export type Request =
 
 export type KvRequest = Extract<Request, { kind: "kv" }>;
 
+export function kv(success: readonly Operation[]): Extract<Request, { kind: "kv" }> {
+  return { kind: "kv", compares: [], success, failure: [], isSerializable: false };
+}
+
+export function range(key: string, rangeEnd = "", revision = 0, limit = 0): Operation {
+  return { kind: "range", key, rangeEnd, revision, limit };
+}
+
 export type Result =
   | { readonly kind: "put"; readonly previous: Pair | undefined }
   | { readonly kind: "delete"; readonly deleted: number }

@@ -1,46 +1,47 @@
 /** A client that holds one lease after the other, with keys on it, and ends each in its own way. */
-import { kv, type Traffic } from "./traffic.ts";
+import type { ClientSide } from "./client-side.ts";
+import { kv } from "./history.ts";
 
 const KEYS_MAX = 3;
 
 export class LeaseHolder {
-  readonly #traffic: Traffic;
+  readonly #side: ClientSide;
   readonly #name: string;
 
-  constructor(traffic: Traffic, name: string) {
-    this.#traffic = traffic;
+  constructor(side: ClientSide, name: string) {
+    this.#side = side;
     this.#name = name;
   }
 
   async run(): Promise<void> {
-    const traffic = this.#traffic;
-    while (!traffic.isOver) {
-      await traffic.rest(500);
-      if (!traffic.isOver) await this.#holdOne();
+    const side = this.#side;
+    while (!side.isOver) {
+      await side.rest(500);
+      if (!side.isOver) await this.#holdOne();
     }
   }
 
   async #holdOne(): Promise<void> {
-    const traffic = this.#traffic;
-    const { prng } = traffic;
-    const { lease, ttlSeconds } = traffic.newLease();
-    const granted = await traffic.ask(this.#name, { kind: "grant", lease, ttlSeconds });
+    const side = this.#side;
+    const { prng } = side;
+    const { lease, ttlSeconds } = side.newLease();
+    const granted = await side.ask(this.#name, { kind: "grant", lease, ttlSeconds });
     if (granted?.kind !== "ok") return;
     for (let left = 1 + prng.below(KEYS_MAX); left > 0; left -= 1) await this.#put(lease);
-    for (let left = prng.below(8); left > 0 && !traffic.isOver; left -= 1) {
-      await traffic.rest(1_500);
+    for (let left = prng.below(8); left > 0 && !side.isOver; left -= 1) {
+      await side.rest(1_500);
       if (prng.chance(0.2)) await this.#put(lease);
-      const renewed = await traffic.ask(this.#name, { kind: "keepAlive", lease });
+      const renewed = await side.ask(this.#name, { kind: "keepAlive", lease });
       if (renewed?.kind === "ok" && renewed.response.ttlSeconds === 0) return;
     }
     // Otherwise it is left to its end.
-    if (prng.chance(0.3)) await traffic.ask(this.#name, { kind: "revoke", lease });
+    if (prng.chance(0.3)) await side.ask(this.#name, { kind: "revoke", lease });
   }
 
   async #put(lease: string): Promise<void> {
-    const traffic = this.#traffic;
-    const key = `l/${this.#name}/${lease}-${traffic.prng.below(KEYS_MAX)}`;
-    const value = traffic.newValue(this.#name);
-    await traffic.ask(this.#name, kv([{ kind: "put", key, value, lease }]));
+    const side = this.#side;
+    const key = `l/${this.#name}/${lease}-${side.prng.below(KEYS_MAX)}`;
+    const value = side.newValue(this.#name);
+    await side.ask(this.#name, kv([{ kind: "put", key, value, lease }]));
   }
 }

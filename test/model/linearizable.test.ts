@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deleteOf, putOf, RunOfHand } from "./fixture.ts";
-import type { Request } from "./history.ts";
+import { kv, range, type Request } from "./history.ts";
 import { explain } from "./linearizable.ts";
-import { kv, range } from "./traffic.ts";
 
 test("linearizable: writes and reads in the order of revisions → accepted", () => {
   const run = new RunOfHand();

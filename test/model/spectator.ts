@@ -1,34 +1,34 @@
 /** A client that watches, starting somewhere near the newest revision, for a while each time. */
+import type { ClientSide } from "./client-side.ts";
 import type { WatchHandle } from "./endpoint.ts";
 import type { WatchRecord, WatchRequest } from "./history.ts";
-import type { Traffic } from "./traffic.ts";
 
 const LIFE_MAX_MS = 6_000;
 /** Everything that the clients of a run write. */
 const EVERYTHING = { key: "a", rangeEnd: "z" };
 
 export class Spectator {
-  readonly #traffic: Traffic;
+  readonly #side: ClientSide;
   readonly #name: string;
   #watch: WatchRecord | undefined;
   #handle: WatchHandle | undefined;
   #next = 1;
 
-  constructor(traffic: Traffic, name: string) {
-    this.#traffic = traffic;
+  constructor(side: ClientSide, name: string) {
+    this.#side = side;
     this.#name = name;
   }
 
   async run(): Promise<void> {
-    const traffic = this.#traffic;
-    while (!traffic.isOver) {
+    const side = this.#side;
+    while (!side.isOver) {
       if (this.#watch === undefined) this.#open();
-      const steps = 1 + traffic.prng.below(5);
-      for (let left = steps; left > 0 && !traffic.isOver; left -= 1) {
-        await traffic.rest(LIFE_MAX_MS / steps);
-        if (traffic.prng.chance(0.5)) this.#handle?.requestProgress();
+      const steps = 1 + side.prng.below(5);
+      for (let left = steps; left > 0 && !side.isOver; left -= 1) {
+        await side.rest(LIFE_MAX_MS / steps);
+        if (side.prng.chance(0.5)) this.#handle?.requestProgress();
       }
-      if (!traffic.isOver) this.#close();
+      if (!side.isOver) this.#close();
     }
     // The last one stays to the end, and must be shown all.
     if (this.#watch === undefined) this.#open();
@@ -42,11 +42,11 @@ export class Spectator {
   }
 
   #open(): void {
-    const traffic = this.#traffic;
-    const endpoint = traffic.pick();
+    const side = this.#side;
+    const endpoint = side.pick();
     if (endpoint === undefined) return;
     const request = this.#choose();
-    const watch = traffic.recorder.watch(this.#name, endpoint.name, request);
+    const watch = side.recorder.watch(this.#name, endpoint.name, request);
     this.#watch = watch;
     const isMine = (): boolean => this.#watch === watch;
     this.#handle = endpoint.watch(request, {
@@ -55,7 +55,7 @@ export class Spectator {
       },
       response: (response) => {
         if (!isMine()) return;
-        traffic.recorder.responded(watch, response);
+        side.recorder.responded(watch, response);
         const last = response.events.at(-1);
         if (last !== undefined) this.#next = Math.max(this.#next, last.pair.modRevision + 1);
         if (response.isCanceled) this.#forget();
@@ -67,7 +67,7 @@ export class Spectator {
   }
 
   #choose(): WatchRequest {
-    const { prng, known, profile } = this.#traffic;
+    const { prng, known, profile } = this.#side;
     const { watchOffsetMin, watchOffsetMax } = profile;
     const dice = prng.below(10);
     let startRevision = 0;
