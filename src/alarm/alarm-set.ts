@@ -16,6 +16,8 @@ import type { AlarmSet } from "./types.ts";
 /** Alarms in the set. Beyond: `too many requests`, on every member alike. */
 export const ALARMS_MAX = 1_000;
 const SCAN_ROWS = 1_000;
+/** Field 2001, as in wire/alarm.ts. */
+const SCOPED_TAG = 2001 << 3;
 const EMPTY = Buffer.alloc(0);
 
 function compare(a: AlarmMember, b: AlarmMember): number {
@@ -32,6 +34,10 @@ function encodeRow(alarm: AlarmMember): Buffer {
   }
   writer.byte(0x10);
   writer.uint(alarm.alarm);
+  if (alarm.isScoped === true) {
+    writer.uint(SCOPED_TAG);
+    writer.bool(true);
+  }
   return writer.take();
 }
 
@@ -39,19 +45,25 @@ function encodeRow(alarm: AlarmMember): Buffer {
 function decodeRow(key: Buffer): AlarmMember | undefined {
   let memberId = 0n;
   let alarm: number = AlarmType.NONE;
+  let isScoped = false;
   try {
     const reader = new ByteReader(key);
     while (reader.pos < reader.end) {
       const tag = reader.tag();
       if (tag === 0x08) memberId = reader.bigUint();
       else if (tag === 0x10) alarm = reader.int32();
+      else if (tag === SCOPED_TAG) isScoped = reader.bool();
       else reader.skip(tag);
     }
   } catch (error) {
     if (error instanceof MalformedError) return undefined;
     throw error;
   }
-  return isAlarm(alarm) ? { memberId, alarm } : undefined;
+  return isAlarm(alarm) ? alarmOf(memberId, alarm, isScoped) : undefined;
+}
+
+function alarmOf(memberId: bigint, alarm: number, isScoped: boolean): AlarmMember {
+  return isScoped ? { memberId, alarm, isScoped } : { memberId, alarm };
 }
 
 function isAlarm(alarm: number): boolean {
@@ -81,6 +93,7 @@ class StoredAlarms implements AlarmSet {
   readonly #alarms: AlarmMember[];
   isCapped = false;
   isCorrupt = false;
+  scoped: readonly bigint[] = [];
 
   constructor(backend: Backend, alarms: AlarmMember[]) {
     this.#backend = backend;
@@ -109,7 +122,8 @@ class StoredAlarms implements AlarmSet {
   }
 
   #activate(request: AlarmRequest): AlarmMember[] | EtcdError {
-    const alarm: AlarmMember = { memberId: request.memberId, alarm: request.alarm };
+    const { memberId, alarm: type, isScoped = false } = request;
+    const alarm = alarmOf(memberId, type, isScoped);
     if (this.#find(alarm) >= 0) return [alarm];
     if (this.#alarms.length >= ALARMS_MAX) return errors.TooManyRequests;
     this.#backend.put("alarm", encodeRow(alarm), EMPTY);
@@ -123,7 +137,8 @@ class StoredAlarms implements AlarmSet {
     const alarm: AlarmMember = { memberId: request.memberId, alarm: request.alarm };
     const at = this.#find(alarm);
     if (at < 0) return [];
-    this.#backend.delete("alarm", encodeRow(alarm));
+    // As it was raised: whether it is scoped is part of its row.
+    this.#backend.delete("alarm", encodeRow(this.#alarms[at] as AlarmMember));
     this.#alarms.splice(at, 1);
     this.#derive();
     return [alarm];
@@ -135,6 +150,9 @@ class StoredAlarms implements AlarmSet {
 
   #derive(): void {
     this.isCapped = this.#alarms.some((alarm) => alarm.alarm === AlarmType.NOSPACE);
-    this.isCorrupt = this.#alarms.some((alarm) => alarm.alarm === AlarmType.CORRUPT);
+    this.isCorrupt = this.#alarms.some(
+      ({ alarm, isScoped }) => alarm === AlarmType.CORRUPT && isScoped !== true,
+    );
+    this.scoped = this.#alarms.filter(({ isScoped }) => isScoped).map(({ memberId }) => memberId);
   }
 }

@@ -12,6 +12,8 @@ export interface AlarmSet {
   list(): readonly AlarmMember[];
   /** NOSPACE is raised on some member: requests that cost space are refused (MA-02). */
   readonly isCapped: boolean;
-  /** CORRUPT is raised on some member: almost everything is refused (MA-02). */
+  /** CORRUPT is raised for all: almost everything is refused (MA-02). */
   readonly isCorrupt: boolean;
+  /** Members with a CORRUPT alarm that concerns them alone, by id. */
+  readonly scoped: readonly bigint[];
 }

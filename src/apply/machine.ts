@@ -95,6 +95,10 @@ class StateMachine implements Machine {
     if (index > this.#backend.applied.index) this.#backend.setApplied({ index, term });
   }
 
+  get appliedIndex(): number {
+    return this.#backend.applied.index;
+  }
+
   get clusterVersion(): string | undefined {
     return this.#clusterVersion;
   }

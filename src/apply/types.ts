@@ -61,6 +61,8 @@ export interface Machine {
    * (AP-01).
    */
   apply(index: number, term: number, request: RaftRequest, isWaited: boolean): ApplyOutcome;
+  /** Of the last entry that had its effects. */
+  readonly appliedIndex: number;
   /** Passes over an entry without a request: an empty one, or a change of the configuration. */
   advance(index: number, term: number): void;
   onChanges: (changes: RevisionChanges) => void;

@@ -29,6 +29,8 @@ export type Table = EtcdTable | "local";
 /** Keys of table `meta` that the backend itself writes (8 bytes big-endian each). */
 export const META_CONSISTENT_INDEX = "consistent_index";
 export const META_TERM = "term";
+/** Key of table `meta`: what the state comes to at the applied index (StateDigest of wire/). */
+export const META_DIGEST = "holdfast_digest";
 
 /** What the file of a new store is called. */
 export const STORE_FILE_NAME = "data-000001.mdb";

@@ -65,7 +65,10 @@ async function install(disk: Disk, format: SnapshotFormat): Promise<void> {
   const timers = systemTimers;
   const options = { disk, imagePath: IMAGE, directory, openBackend, point: NEW };
   if (format === "bbolt") await importStore({ ...options, timers });
-  else await takeStore({ ...options, turn: () => Promise.resolve() });
+  else {
+    const turn = () => Promise.resolve();
+    await takeStore({ ...options, turn, digest: undefined, areRecordsChecked: false });
+  }
   const reader = await readWal(disk, PATHS.wal, OLD);
   await reader.drain();
   const wal = await resumeWal(reader, { clock, segmentBytes: 8192, zeroAheadBytes: 0 });

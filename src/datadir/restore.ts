@@ -12,14 +12,17 @@
  * The log is made last and at once: a data directory without one is no member.
  */
 import { encodeConfStateRow, encodeMemberRecord, META_CONF_STATE } from "../apply/index.ts";
-import type { Backend } from "../backend/index.ts";
+import { type Backend, META_DIGEST } from "../backend/index.ts";
 import type { Clock, Digests, Disk, Timers } from "../seam/index.ts";
 import { CHECKSUM_BYTES, SnapshotCorrupt, verifySnapshotFile } from "../snapshot/index.ts";
 import { createWal } from "../wal/index.ts";
 import { emptyConfState } from "../wire/index.ts";
+import { bumpRevision } from "./bump-revision.ts";
 import { DataDirectoryError, openDataDirectory, pathsOf } from "./data-directory.ts";
 import { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 import { importStore } from "./import-store.ts";
+
+const DIGEST_KEY = Buffer.from(META_DIGEST, "latin1");
 
 export interface RestoreMember {
   readonly name: string;
@@ -158,7 +161,8 @@ async function restoreStore(
     newPoint: { index: members.length, term: 1 },
     keeps: (table, { key }) => {
       if (table === "key") revision = Number(key.readBigUInt64BE(0));
-      if (table === "meta") return !key.equals(META_CONF_STATE);
+      // The history begins anew, and what the state comes to with it.
+      if (table === "meta") return !key.equals(META_CONF_STATE) && !key.equals(DIGEST_KEY);
       return table !== "members" && table !== "members_removed" && table !== "cluster";
     },
     finish: (backend) => {
@@ -181,15 +185,6 @@ function putMember(backend: Backend, { id, name, peerUrls }: Identified): void {
   const record = { id, name, peerUrls: sorted(peerUrls), isLearner: false, clientUrls: [] };
   const value = Buffer.from(encodeMemberRecord(record));
   backend.put("members", Buffer.from(formatId(id), "latin1"), value);
-}
-
-/** A record without a pair holds the revision; compaction up to it is due when the store opens. */
-function bumpRevision(backend: Backend, revision: number): void {
-  const key = Buffer.alloc(17, "_");
-  key.writeBigUInt64BE(BigInt(revision), 0);
-  key.writeBigUInt64BE(0n, 9);
-  backend.put("key", key, Buffer.alloc(0));
-  backend.put("meta", Buffer.from("scheduledCompactRev", "latin1"), key);
 }
 
 async function makeLog(

@@ -65,7 +65,8 @@ async function imageOf({ source, directory }: Stage, offset = 0): Promise<Buffer
 }
 
 function optionsOf({ imagePath, incoming: directory }: Stage, point = POINT): TakeStoreOptions {
-  return { disk, imagePath, directory, openBackend: openLmdb, point, turn };
+  const checks = { digest: undefined, areRecordsChecked: false };
+  return { disk, imagePath, directory, openBackend: openLmdb, point, turn, ...checks };
 }
 
 test("store's own file: sent and taken → the same rows, complete at the point; the sender's own rows are gone (PE-04, SN-02)", async (t) => {

@@ -1,16 +1,14 @@
 /** GET /livez and /readyz (HT-04, HT-05): named checks, alone or together, as plain text. */
 import type { HttpRequest, HttpResponse } from "../seam/index.ts";
 import { AlarmType } from "../wire/index.ts";
-import { linearizableRead, type Probe, serializableRead } from "./probe.ts";
+import { alarmsOf, linearizableRead, type Probe, serializableRead } from "./probe.ts";
 
 /** Undefined = ok, else the reason. */
 type Check = (probe: Probe) => Promise<string | undefined> | string | undefined;
 export type Checks = ReadonlyMap<string, Check>;
 
 /** Is the process worth keeping? */
-export const LIVE_CHECKS: Checks = new Map<string, Check>([
-  ["serializable_read", serializableRead],
-]);
+export const LIVE_CHECKS: Checks = new Map<string, Check>([["serializable_read", localRead]]);
 
 /** Should it be sent traffic? */
 export const READY_CHECKS: Checks = new Map<string, Check>([
@@ -20,8 +18,13 @@ export const READY_CHECKS: Checks = new Map<string, Check>([
   ["non_learner", nonLearner],
 ]);
 
+/** A member that waits for a sound store refuses reads, and is to be left alone until it has one. */
+function localRead(probe: Probe): string | undefined {
+  return probe.member.isQuarantined ? undefined : serializableRead(probe);
+}
+
 function dataCorruption({ member }: Probe): string | undefined {
-  const isCorrupt = member.alarms().some(({ alarm }) => alarm === AlarmType.CORRUPT);
+  const isCorrupt = alarmsOf(member).some(({ alarm }) => alarm === AlarmType.CORRUPT);
   return isCorrupt ? "alarm activated: CORRUPT" : undefined;
 }
 

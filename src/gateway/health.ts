@@ -1,7 +1,7 @@
 /** GET /health (HT-01 to HT-03): JSON, one word and a reason. */
 import type { HttpRequest, HttpResponse } from "../seam/index.ts";
 import { AlarmType } from "../wire/index.ts";
-import { linearizableRead, type Probe, serializableRead } from "./probe.ts";
+import { alarmsOf, linearizableRead, type Probe, serializableRead } from "./probe.ts";
 
 export interface HealthOptions extends Probe {
   /** 3.4 answers without a reason. */
@@ -39,7 +39,7 @@ async function problem(
 ): Promise<string | undefined> {
   const { member } = options;
   const excluded = query.getAll("exclude");
-  for (const { alarm } of member.alarms()) {
+  for (const { alarm } of alarmsOf(member)) {
     const name = alarmName(alarm);
     if (!excluded.includes(name)) return `ALARM ${name}`;
   }

@@ -2,7 +2,7 @@
 import { errors } from "../errors/index.ts";
 import type { Member } from "../member/index.ts";
 import type { Timers } from "../seam/index.ts";
-import { emptyRangeRequest } from "../wire/index.ts";
+import { type AlarmMember, emptyRangeRequest } from "../wire/index.ts";
 
 /** A probe that gets no answer says so before its caller gives up. */
 const READ_TIMEOUT_MS = 5_000;
@@ -13,6 +13,13 @@ export interface Probe {
 }
 
 /** Undefined when the read succeeds, else why not. */
+/** Those that concern this member: another one's own trouble is no reason to leave this one out. */
+export function alarmsOf(member: Member): readonly AlarmMember[] {
+  return member
+    .alarms()
+    .filter(({ isScoped, memberId }) => isScoped !== true || memberId === member.id);
+}
+
 export function serializableRead(probe: Probe): string | undefined {
   try {
     const response = probe.member.range({

@@ -1,8 +1,8 @@
-/** Alarms that this member raises about itself: each once, through the log (surface 6). */
+/** Alarms that this member raises about itself and others: each once, through the log (surface 6). */
 import type { AlarmSet } from "../alarm/index.ts";
 import type { ApplyResponse } from "../apply/index.ts";
 import type { Logger } from "../seam/index.ts";
-import { AlarmAction, AlarmType, type RaftOperation } from "../wire/index.ts";
+import { AlarmAction, type AlarmMember, AlarmType, type RaftOperation } from "../wire/index.ts";
 import type { Waiter } from "./types.ts";
 
 export interface AlarmRaiserOptions {
@@ -14,38 +14,68 @@ export interface AlarmRaiserOptions {
 
 export class AlarmRaiser {
   readonly #options: AlarmRaiserOptions;
-  /** Types on their way. */
-  readonly #raising = new Set<number>();
+  /** On their way: type and member. */
+  readonly #raising = new Set<string>();
 
   constructor(options: AlarmRaiserOptions) {
     this.#options = options;
   }
 
   noSpace(quotaBytes: number, inUseBytes: number): void {
-    if (this.#raising.has(AlarmType.NOSPACE) || this.#options.alarmSet().isCapped) return;
+    const { id, alarmSet } = this.#options;
+    if (this.#isRaising(AlarmType.NOSPACE, id) || alarmSet().isCapped) return;
     this.#options.logger.warn("the space quota is used up; raising the NOSPACE alarm", {
       "quota-size-bytes": quotaBytes,
       "in-use-bytes": inUseBytes,
     });
-    this.#raise(AlarmType.NOSPACE);
+    this.#raise({ memberId: id, alarm: AlarmType.NOSPACE });
   }
 
-  corrupt(error: Error): void {
-    const { id, alarmSet, logger } = this.#options;
-    const corrupt = AlarmType.CORRUPT;
-    const isRaised = alarmSet()
-      .list()
-      .some((row) => row.memberId === id && row.alarm === corrupt);
-    if (this.#raising.has(corrupt) || isRaised) return;
+  /** What this member has is damaged; where others can give it a store, that is its own matter. */
+  damaged(error: Error, isScoped: boolean): void {
+    const { id, logger } = this.#options;
+    if (this.#isRaising(AlarmType.CORRUPT, id) || this.#hasCorrupt(id)) return;
     logger.error("the store is damaged; raising the CORRUPT alarm", { error: error.message });
-    this.#raise(corrupt);
+    this.#raise({ memberId: id, alarm: AlarmType.CORRUPT, isScoped });
   }
 
-  #raise(type: number): void {
-    this.#raising.add(type);
-    const { id, propose } = this.#options;
-    const alarm = { action: AlarmAction.ACTIVATE, memberId: id, alarm: type };
-    const settled = () => void this.#raising.delete(type);
-    propose({ kind: "alarm", alarm }, { done: settled, refused: settled });
+  /** A member's state differs from that of the majority; 0n = nobody can tell whose is right. */
+  corrupt(memberId: bigint): void {
+    if (this.#isRaising(AlarmType.CORRUPT, memberId) || this.#hasCorrupt(memberId)) return;
+    this.#raise({ memberId, alarm: AlarmType.CORRUPT, isScoped: memberId !== 0n });
+  }
+
+  /** Again, since the alarm that is in this member's table may be gone elsewhere. */
+  repeat(memberId: bigint): void {
+    if (this.#isRaising(AlarmType.CORRUPT, memberId)) return;
+    this.#raise({ memberId, alarm: AlarmType.CORRUPT, isScoped: true });
+  }
+
+  /** This member has a sound state again. */
+  healed(): void {
+    const { id } = this.#options;
+    if (this.#isRaising(AlarmType.CORRUPT, id) || !this.#hasCorrupt(id)) return;
+    this.#propose(AlarmAction.DEACTIVATE, { memberId: id, alarm: AlarmType.CORRUPT });
+  }
+
+  #hasCorrupt(id: bigint): boolean {
+    const alarms = this.#options.alarmSet().list();
+    return alarms.some((row) => row.memberId === id && row.alarm === AlarmType.CORRUPT);
+  }
+
+  #isRaising(type: number, id: bigint): boolean {
+    return this.#raising.has(`${type} ${id}`);
+  }
+
+  #raise(alarm: AlarmMember): void {
+    this.#propose(AlarmAction.ACTIVATE, alarm);
+  }
+
+  #propose(action: number, alarm: AlarmMember): void {
+    const key = `${alarm.alarm} ${alarm.memberId}`;
+    this.#raising.add(key);
+    const settled = () => void this.#raising.delete(key);
+    const waiter = { done: settled, refused: settled };
+    this.#options.propose({ kind: "alarm", alarm: { action, ...alarm } }, waiter);
   }
 }

@@ -163,6 +163,7 @@ export class ClusterChanges {
   apply(entry: Entry): void {
     const { machine: machineOf, driver } = this.#options;
     const machine = machineOf();
+    if (entry.index <= machine.appliedIndex) return this.#passOver(entry);
     if (entry.type !== EntryType.CONF_CHANGE) {
       // Changes of the second kind are never proposed: none has an effect on the table.
       const change = decodeChange(entry);
@@ -185,6 +186,16 @@ export class ClusterChanges {
     const members = this.#members();
     const member = members.find(({ id }) => id === outcome.change.nodeId);
     pending.waiter.done({ member, members });
+  }
+
+  /** A store that came from another member has its effects; the consensus still has to hear of it. */
+  #passOver(entry: Entry): void {
+    const change = decodeChange(entry);
+    if (change === undefined) return;
+    const isFirstKind = entry.type === EntryType.CONF_CHANGE;
+    const { node } = this.#options.driver;
+    const { confState } = node.applyConfChange(isFirstKind ? change : { ...change, changes: [] });
+    this.restore(confState);
   }
 
   expire(deadlineMs: number): void {

@@ -26,12 +26,15 @@ import {
   type Message,
   MessageType,
   type Snapshot,
+  type StateDigest,
+  stampEntry,
 } from "../wire/index.ts";
 import { errors } from "../errors/index.ts";
 import { type Applier, ApplyQueue } from "./apply-queue.ts";
 import {
   APPLYING_BYTES_MAX,
   SHARE_COMMIT_MS,
+  STAMPED_BYTES_MAX,
   TURN_ROUNDS_MAX,
   UNCOMMITTED_BYTES_MAX,
 } from "./limits.ts";
@@ -44,6 +47,8 @@ export interface DriverEvents {
   /** The leader, or this member's part, is another one. */
   leadershipChanged(): void;
   evidence(evidence: Evidence): void;
+  /** A member answered the leader, and says what its state comes to. */
+  digestReported(from: bigint, digest: StateDigest): void;
   /** MsgSnap is to be sent with an image of the store. */
   sendSnapshot(message: Message): void;
   /** Makes the snapshot that was received the state; see StorageQueue. */
@@ -65,8 +70,18 @@ export interface DriverOptions {
   readonly electionTicks: number;
   readonly preVote: boolean;
   readonly applier: Applier;
+  /** The store is behind: nothing is begun or applied until `storeCaughtUp`. */
   readonly isHeldBack: () => boolean;
+  /** Nothing is applied until `storeCaughtUp`: the state is about to be replaced. */
+  readonly isApplyHeld: () => boolean;
+  readonly digests: StateDigests;
   readonly events: DriverEvents;
+}
+
+/** What this member's state comes to, as it goes into messages and entries (care/). */
+export interface StateDigests {
+  report(type: number): StateDigest | undefined;
+  stamp(): StateDigest | undefined;
 }
 
 export class Driver {
@@ -128,7 +143,7 @@ export class Driver {
       timers,
       proposals: this.proposals,
       applier,
-      isHeldBack: options.isHeldBack,
+      isHeldBack: () => options.isHeldBack() || options.isApplyHeld(),
       onBroken,
     });
   }
@@ -207,6 +222,10 @@ export class Driver {
   receive(message: Message): Receipt {
     if (message.to !== this.#options.id) return "notForMe";
     if (this.#isStopped) return "taken";
+    const { digest } = message;
+    if (digest !== undefined && message.term === this.term && this.isLeader) {
+      this.#options.events.digestReported(message.from, digest);
+    }
     if (message.type === MessageType.PROP && this.#takeForwarded(message)) return "taken";
     if (message.type === MessageType.READ_INDEX && this.isLeader && message.entries.length === 1) {
       this.reads.addForwarded(message);
@@ -334,10 +353,18 @@ export class Driver {
     const batch = this.proposals.take(this.isLeader, errors.NotPrimaryLessor);
     if (batch === undefined) return;
     const { term } = this;
+    if (this.isLeader) this.#stamp(batch.data);
     const result: StepResult = this.node.proposeBatch(batch.data);
     if (result !== "ok") return this.proposals.giveBack(batch);
     this.proposals.handedOver(batch, term);
     if (batch.forwarded.length > 0) this.#awaitCommit();
+  }
+
+  /** One entry of a batch says what the leader's state came to when the batch began. */
+  #stamp(data: Buffer[]): void {
+    const last = data[data.length - 1] as Buffer;
+    const stamp = last.length > STAMPED_BYTES_MAX ? undefined : this.#options.digests.stamp();
+    if (stamp !== undefined) data[data.length - 1] = stampEntry(last, stamp);
   }
 
   /** Monotonic, set by `setNow`: a coarse time will do for retries. */
@@ -367,7 +394,7 @@ export class Driver {
     for (const message of messages) {
       if (isStorageMessage(message)) continue;
       if (message.type === MessageType.SNAP) this.#options.events.sendSnapshot(message);
-      else this.#options.network.send(message);
+      else this.#transmit(message);
     }
     this.#options.network.flush();
   }
@@ -376,9 +403,19 @@ export class Driver {
     if (this.#isStopped) return;
     for (const response of responses) {
       if (response.to === this.#options.id) this.node.deliver(response);
-      else this.#options.network.send(response);
+      else this.#transmit(response);
     }
     this.wake();
+  }
+
+  /** Answers to the leader say what this member's state comes to. */
+  #transmit(message: Message): void {
+    const { type } = message;
+    if (type === MessageType.APP_RESP || type === MessageType.HEARTBEAT_RESP) {
+      const digest = this.#options.digests.report(type);
+      if (digest !== undefined) message.digest = digest;
+    }
+    this.#options.network.send(message);
   }
 
   #broken(error: unknown): void {

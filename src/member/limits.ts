@@ -49,3 +49,9 @@ export const OLD_STORE_KEPT_MS = 10_000;
 export const SHARE_COMMIT_MS = 2;
 /** What the driver's work brings about is looked at this often before the event loop runs on. */
 export const TURN_ROUNDS_MAX = 4;
+/** Larger entries are not copied for the sake of a stamp (care/). */
+export const STAMPED_BYTES_MAX = 64 * 1024;
+/** A member that waits for a store says so again after this long. */
+export const QUARANTINE_REPEAT_MS = 10_000;
+/** A store that was received waits this long for the log to reach it. */
+export const RESYNC_WAIT_MS = 10_000;

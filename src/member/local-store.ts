@@ -6,6 +6,7 @@
 import { type AlarmSet, openAlarms } from "../alarm/index.ts";
 import { createMachine, executeRange, executeReadTxn, type Machine } from "../apply/index.ts";
 import type { AppliedPoint, Backend } from "../backend/index.ts";
+import { DigestingBackend, type StateChain } from "../care/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
 import { type Lessor, openLessor } from "../lease/index.ts";
 import {
@@ -41,6 +42,8 @@ export interface LocalStoreOptions {
 }
 
 export class LocalStore {
+  /** What the effects of all applied entries come to. */
+  readonly chain: StateChain;
   readonly backend: Backend;
   readonly store: CheckpointingStore;
   readonly lessor: Lessor;
@@ -52,8 +55,9 @@ export class LocalStore {
   readonly #checkpointer: IndexCheckpointer;
   readonly #options: LocalStoreOptions;
 
-  /** Reads what is in `backend`, which belongs to the new store from here. */
-  static async open(backend: Backend, options: LocalStoreOptions): Promise<LocalStore> {
+  /** Reads what is in `inner`, which belongs to the new store from here. */
+  static async open(inner: Backend, options: LocalStoreOptions): Promise<LocalStore> {
+    const backend = new DigestingBackend(inner);
     const lessor = openLessor(backend);
     const { timers, disk, directory, logger } = options;
     const store = await openStore(backend, {
@@ -66,7 +70,7 @@ export class LocalStore {
   }
 
   private constructor(
-    backend: Backend,
+    backend: DigestingBackend,
     store: CheckpointingStore,
     lessor: Lessor,
     options: LocalStoreOptions,
@@ -74,6 +78,7 @@ export class LocalStore {
     const { timers, clock, logger, settings, onFatal } = options;
     this.#options = options;
     this.backend = backend;
+    this.chain = backend.chain;
     this.store = store;
     this.lessor = lessor;
     this.alarmSet = openAlarms(backend);

@@ -8,7 +8,12 @@
  */
 import type { ApplyResponse } from "../apply/index.ts";
 import type { EtcdError } from "../errors/index.ts";
-import { type RaftRequest, type RaftRequestHeader, readRaftRequestHeader } from "../wire/index.ts";
+import {
+  type RaftRequest,
+  type RaftRequestHeader,
+  readRaftRequestHeader,
+  STAMP_BYTES,
+} from "../wire/index.ts";
 import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, FORWARDED_BYTES_MAX } from "./limits.ts";
 import type { Waiter } from "./types.ts";
 
@@ -125,7 +130,7 @@ export class Proposals {
     const proposal = this.#open.get(this.#header.sequence);
     // Ids of two members may meet in their 16 bits.
     if (proposal === undefined) return undefined;
-    if (proposal.data !== data && !proposal.data.equals(data)) return undefined;
+    if (proposal.data !== data && !isEntryOf(proposal.data, data)) return undefined;
     this.#open.delete(this.#header.sequence);
     return proposal;
   }
@@ -170,6 +175,13 @@ export class Proposals {
     this.#open.delete(proposal.request.header.sequence);
     waiter?.refused(error);
   }
+}
+
+/** Whether `data` is what was proposed, with or without the leader's stamp behind it. */
+function isEntryOf(proposed: Buffer, data: Buffer): boolean {
+  const more = data.length - proposed.length;
+  if (more === 0) return proposed.equals(data);
+  return more === STAMP_BYTES && data.compare(proposed, 0, undefined, 0, proposed.length) === 0;
 }
 
 function isRoom(entries: number, bytes: number): boolean {

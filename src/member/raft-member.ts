@@ -57,6 +57,7 @@ import type { RaftStorage } from "./raft-storage.ts";
 import type { MemberSettings } from "./settings.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { StallWatch } from "./stall-watch.ts";
+import { StateCare } from "./state-care.ts";
 import { openSnapshot } from "./store-image.ts";
 import { WatchPump } from "./watch-pump.ts";
 import type {
@@ -106,6 +107,7 @@ export class RaftMember implements Member {
   readonly driver: Driver;
   readonly cluster: ClusterService;
   readonly snapshots: Snapshots;
+  readonly care: StateCare;
   readonly network: PeerNetwork;
   readonly appliedLog: AppliedLog;
   local: LocalStore;
@@ -144,9 +146,21 @@ export class RaftMember implements Member {
     this.#watch = new WatchPump({
       ...parts,
       store: () => this.local.store,
+      isPaused: () => this.care.isQuarantined,
       onBroken: (error) => this.fail(error),
     });
     this.network = parts.openNetwork(new PeerSide(this, parts.serverVersion));
+    this.care = new StateCare({
+      id: this.id,
+      local: () => this.local,
+      driver: () => this.driver,
+      cluster: () => this.cluster,
+      alarms: () => this.#alarms,
+      isInstalling: () => this.snapshots.isInstalling,
+      resync: (id) => this.snapshots.resync(id),
+      timers,
+      logger: parts.logger,
+    });
     this.#applier = new EntryApplier({ ...parts, ...settings, member: this, watch: this.#watch });
     const electionTicks = Math.max(
       2,
@@ -156,7 +170,7 @@ export class RaftMember implements Member {
     this.#alarms = new AlarmRaiser({
       id: this.id,
       alarmSet: () => this.local.alarmSet,
-      propose: (operation, waiter) => this.propose(operation, waiter),
+      propose: (operation, waiter) => this.#proposeForCluster(operation, waiter),
       logger: parts.logger,
     });
     this.#proposer = new Proposer({
@@ -213,9 +227,12 @@ export class RaftMember implements Member {
       preVote: settings.preVote,
       applier: this.#applier,
       isHeldBack: () => this.local.backend.overlayBytes > OVERLAY_BYTES_MAX,
+      isApplyHeld: () => this.care.isApplyHeld,
+      digests: this.care.consistency,
       events: {
         leadershipChanged: () => this.#leadershipChanged(),
         evidence: (evidence) => this.#warnOf(evidence),
+        digestReported: (from, digest) => this.care.consistency.reported(from, digest),
         sendSnapshot: (message) => this.snapshots.send(message),
         installSnapshot: (snapshot) => this.snapshots.install(snapshot),
         broken: (error) => this.fail(error),
@@ -281,6 +298,10 @@ export class RaftMember implements Member {
     return this.driver.node.raft.tracker.progress(this.id)?.isLearner ?? false;
   }
 
+  get isQuarantined(): boolean {
+    return this.care.isQuarantined;
+  }
+
   get currentRevision(): number {
     return this.local.store.currentRevision;
   }
@@ -326,6 +347,12 @@ export class RaftMember implements Member {
   /* Writes */
 
   propose(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
+    if (this.care.isQuarantined) return waiter.refused(errors.Corrupt);
+    this.#proposer.propose(operation, waiter, this.#nowMs, false);
+  }
+
+  /** By whoever leads, and whatever state this member is in. */
+  #proposeForCluster(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
     this.#proposer.propose(operation, waiter, this.#nowMs, false);
   }
 
@@ -349,16 +376,19 @@ export class RaftMember implements Member {
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
+    if (this.care.isQuarantined) return errors.Corrupt;
     this.#applier.operations.ranges += 1;
     return this.local.range(request);
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
+    if (this.care.isQuarantined) return errors.Corrupt;
     this.#applier.operations.ranges += 1;
     return this.local.openRange(query);
   }
 
   readTxn(request: TxnRequest): TxnResponse | EtcdError {
+    if (this.care.isQuarantined) return errors.Corrupt;
     return this.local.readTxn(request);
   }
 
@@ -506,6 +536,7 @@ export class RaftMember implements Member {
     this.cluster.restored(confState, before);
     this.driver.reads.appliedTo(this.driver.applied);
     this.#watch.hub.storeReplaced();
+    this.care.storeReplaced();
   }
 
   /* Time */
@@ -525,6 +556,7 @@ export class RaftMember implements Member {
     driver.proposals.expire(deadlineMs, ({ atMs }) => this.#timedOut(atMs));
     driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => leadership.timeoutError(atMs));
     cluster.tick(this.#nowMs, deadlineMs);
+    this.care.tick(this.#nowMs);
     this.#watch.hub.tick(this.#nowMs);
     if (driver.reads.isBusy) driver.wake();
   }
@@ -542,7 +574,7 @@ export class RaftMember implements Member {
   /* Alarms and failures */
 
   reportCorruption(error: Error): void {
-    this.#alarms.corrupt(error);
+    this.#alarms.damaged(error, !this.#isOnlyVoter);
   }
 
   /** On the leader alone: the others would only repeat it (CP-08). */

@@ -24,7 +24,11 @@ class FileBackend extends MemoryBackend {
 function sending(backend: MemoryBackend, takesStores: boolean) {
   const images: ((image: SnapshotImage) => void)[] = [];
   const member = {
-    local: { backend, store: { checkpoint: () => Promise.resolve(true) } },
+    local: {
+      backend,
+      store: { checkpoint: () => Promise.resolve(true) },
+      chain: { at: () => undefined },
+    },
     logHold: { hold: () => {}, unhold: () => {} },
     confStateAt: () => emptyConfState(),
     driver: { snapshotSent: () => assert.fail("no image came about") },

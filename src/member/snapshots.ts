@@ -25,11 +25,20 @@ import type {
   Timers,
 } from "../seam/index.ts";
 import type { Wal } from "../wal/index.ts";
-import type { Message, Snapshot, SnapshotMetadata } from "../wire/index.ts";
+import {
+  emptyRaftMessage,
+  type Message,
+  MessageType,
+  type Snapshot,
+  type SnapshotMetadata,
+} from "../wire/index.ts";
 import { OLD_STORE_KEPT_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import type { RaftMember } from "./raft-member.ts";
 import type { RaftStorage } from "./raft-storage.ts";
+
+/** The context of a MsgSnap that is to replace a state, and not a log. */
+const RESYNC = Buffer.from("resync", "latin1");
 
 export interface SnapshotsOptions {
   readonly member: RaftMember;
@@ -74,6 +83,17 @@ export class Snapshots {
     this.#preparing.add(sent);
   }
 
+  /**
+   * To a member whose log is sound and whose state is not: the consensus, which knows all of this,
+   * has no part in it.
+   */
+  resync(to: bigint): void {
+    const { member } = this.#options;
+    const { id, driver } = member;
+    const message = { ...emptyRaftMessage(), type: MessageType.SNAP, from: id, to };
+    this.send({ ...message, term: driver.term, context: RESYNC });
+  }
+
   /** The image may be newer than the state that the consensus named: so is the message then. */
   async #send(message: Message): Promise<void> {
     const { member, logger } = this.#options;
@@ -85,7 +105,9 @@ export class Snapshots {
       if (this.#isClosed) return image.close();
       const metadata = { ...applied, confState: member.confStateAt(applied.index) };
       const snapshot = { data: Buffer.alloc(0), metadata };
-      member.network.sendSnapshot({ ...message, snapshot }, image);
+      const digest = member.local.chain.at(applied.index);
+      const named = digest === undefined ? message : { ...message, digest };
+      member.network.sendSnapshot({ ...named, snapshot }, image);
     } catch (error) {
       logger.error("cannot make a snapshot of the store", {
         error: error instanceof Error ? error.message : String(error),
@@ -168,16 +190,41 @@ export class Snapshots {
     const { driver } = this.#options.member;
     this.#isTaken = true;
     try {
-      await this.#import(image, metadata);
-      driver.receive(message);
+      await this.#import(image, message, metadata);
+      if (message.context.equals(RESYNC)) await this.#replace(message, metadata);
+      else driver.receive(message);
     } finally {
       // Not taken by the consensus: it was older than what is here by now.
       if (!driver.isInstalling(metadata.index)) this.#isTaken = false;
     }
   }
 
+  /** The log goes on from where it is; entries that the new store has are passed over. */
+  async #replace(message: Message, point: AppliedPoint): Promise<void> {
+    const { member, disk, paths, openBackend, openStore, logger } = this.#options;
+    const { driver, care } = member;
+    if (!care.isApplyHeld) throw new Error("this member's state is not in doubt");
+    if (message.term < driver.term) throw new Error("the sender leads no more");
+    const { index } = member.local.backend.applied;
+    if (point.index < index) throw new Error(`it is of index ${point.index}, here is ${index}`);
+    await care.reaches(point);
+    // Whatever came meanwhile, a state that is sound again is not replaced.
+    if (!care.isApplyHeld) throw new Error("this member's state is no longer in doubt");
+    const old = member.local;
+    await old.retire();
+    await installStore({ disk, paths });
+    const local = await openStore(await openBackend(paths.store));
+    member.storeReplaced(local, member.cluster.changes.confState);
+    this.#dropLater(old);
+    logger.info("took over the store of another member", {
+      index: point.index,
+      revision: member.currentRevision,
+    });
+  }
+
   async #import(
     { path, format }: { readonly path: string; readonly format: SnapshotFormat },
+    { digest, context }: Message,
     { index, term }: SnapshotMetadata,
   ): Promise<void> {
     const { disk, timers, paths, openBackend, logger } = this.#options;
@@ -187,7 +234,8 @@ export class Snapshots {
     if (format === "bbolt") await importStore({ ...options, timers });
     else {
       const turn = (): Promise<void> => new Promise((resolve) => timers.soon(resolve));
-      await takeStore({ ...options, turn });
+      const areRecordsChecked = context.equals(RESYNC);
+      await takeStore({ ...options, turn, digest, areRecordsChecked });
     }
   }
 

@@ -106,6 +106,8 @@ export interface Member {
   /** 0n = none known. */
   readonly leader: bigint;
   readonly isLearner: boolean;
+  /** Its state is not that of the majority: it answers no client until it has another one. */
+  readonly isQuarantined: boolean;
   readonly currentRevision: number;
   /** "3.7.0"; undefined until decided. */
   readonly clusterVersion: string | undefined;

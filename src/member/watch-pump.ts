@@ -6,6 +6,8 @@ import { WATCH_STEP_WORK } from "./limits.ts";
 
 export interface WatchPumpOptions {
   readonly store: () => Store;
+  /** What the store holds is in doubt: nobody is told of it. */
+  readonly isPaused: () => boolean;
   readonly progressIntervalMs: number;
   readonly fragmentBytesMax: number;
   readonly timers: Timers;
@@ -43,6 +45,7 @@ export class WatchPump {
   }
 
   step(): void {
+    if (this.#options.isPaused()) return;
     try {
       if (this.hub.step(WATCH_STEP_WORK)) this.#plan();
     } catch (error) {

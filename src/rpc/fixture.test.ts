@@ -51,6 +51,7 @@ export class FakeMember implements Member {
   readonly clusterId = 77n;
   raftTerm = 5;
   leader = 2n;
+  isQuarantined = false;
   isLearner = false;
   readonly currentRevision = 42;
   incarnation: string | undefined;

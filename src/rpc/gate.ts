@@ -1,6 +1,7 @@
 /**
  * Who is let in before a service sees the call: clients that want a leader only while there is one
- * (FR-21), and at a learner only what it may answer (FR-25).
+ * (FR-21), at a learner only what it may answer (FR-25), and nobody who asks for what the member has
+ * while that is in doubt (quarantine, care/).
  */
 import { type EtcdError, errors } from "../errors/index.ts";
 import type { ServerCall, ServerStream } from "../grpc/index.ts";
@@ -13,6 +14,7 @@ import { failCall } from "./context.ts";
 const ELECTIONS_WITHOUT_LEADER = 3;
 const STATUS = "/etcdserverpb.Maintenance/Status";
 const SNAPSHOT = "/etcdserverpb.Maintenance/Snapshot";
+const STATE_SERVICES = ["/etcdserverpb.KV/", "/etcdserverpb.Lease/", "/etcdserverpb.Watch/"];
 const RANGE = "/etcdserverpb.KV/Range";
 
 export interface GateOptions {
@@ -39,6 +41,7 @@ export class Gate {
     if (member.isLearner && !isForLearner(call.path, request)) {
       return errors.NotSupportedForLearner;
     }
+    if (member.isQuarantined && isOfState(call.path)) return errors.Corrupt;
     return member.leader === 0n && wantsLeader(call) ? errors.NoLeader : undefined;
   }
 
@@ -46,6 +49,7 @@ export class Gate {
   stream(call: ServerStream): EtcdError | undefined {
     const { member } = this.#options;
     if (member.isLearner && call.path !== SNAPSHOT) return errors.NotSupportedForLearner;
+    if (member.isQuarantined && isOfState(call.path)) return errors.Corrupt;
     if (!wantsLeader(call)) return undefined;
     if (member.leader === 0n) return errors.NoLeader;
     this.#streams.add(call);
@@ -81,6 +85,11 @@ export class Gate {
 
 function wantsLeader(call: ServerCall): boolean {
   return call.metadata("hasleader") === "true";
+}
+
+/** What answers from the state. Snapshots of one in doubt are for nobody either. */
+function isOfState(path: string): boolean {
+  return path === SNAPSHOT || STATE_SERVICES.some((service) => path.startsWith(service));
 }
 
 function isForLearner(path: string, request: Buffer): boolean {

@@ -4,6 +4,9 @@ import { fieldBig, fieldInt } from "./fields.ts";
 import { encodeHeaderField } from "./header.ts";
 import type { AlarmMember, AlarmRequest, ResponseHeader } from "./messages.ts";
 
+/** Field 2001, beside what etcd knows of. */
+const SCOPED_TAG = 2001 << 3;
+
 export function decodeAlarmRequest(bytes: Buffer, lo = 0, hi = bytes.length): AlarmRequest {
   const request: AlarmRequest = { action: 0, memberId: 0n, alarm: 0 };
   readAlarmRequest(new ByteReader(bytes, lo, hi), request);
@@ -16,6 +19,7 @@ export function readAlarmRequest(reader: ByteReader, request: AlarmRequest): voi
     if (tag === 8) request.action = reader.int32();
     else if (tag === 16) request.memberId = reader.bigUint();
     else if (tag === 24) request.alarm = reader.int32();
+    else if (tag === SCOPED_TAG) request.isScoped = reader.bool();
     else reader.skip(tag);
   }
 }
@@ -24,11 +28,19 @@ export function encodeAlarmRequest(writer: ByteWriter, request: AlarmRequest): v
   fieldInt(writer, 8, request.action); // 1
   fieldBig(writer, 16, request.memberId); // 2
   fieldInt(writer, 24, request.alarm); // 3
+  fieldScoped(writer, request);
+}
+
+function fieldScoped(writer: ByteWriter, { isScoped }: { readonly isScoped?: boolean }): void {
+  if (isScoped !== true) return;
+  writer.uint(SCOPED_TAG);
+  writer.bool(true);
 }
 
 export function encodeAlarmMember(writer: ByteWriter, member: AlarmMember): void {
   fieldBig(writer, 8, member.memberId); // 1
   fieldInt(writer, 16, member.alarm); // 2
+  fieldScoped(writer, member);
 }
 
 export function decodeAlarmMember(bytes: Buffer, lo = 0, hi = bytes.length): AlarmMember {
@@ -41,6 +53,7 @@ function readAlarmMember(reader: ByteReader): AlarmMember {
     const tag = reader.tag();
     if (tag === 8) member.memberId = reader.bigUint();
     else if (tag === 16) member.alarm = reader.int32();
+    else if (tag === SCOPED_TAG) member.isScoped = reader.bool();
     else reader.skip(tag);
   }
   return member;

@@ -117,3 +117,11 @@ export {
   sizeEventField,
   sizeWatchResponseHead,
 } from "./watch.ts";
+export {
+  decodeStateDigest,
+  encodeStateDigest,
+  readStamp,
+  STAMP_BYTES,
+  type StateDigest,
+  stampEntry,
+} from "./state-digest.ts";

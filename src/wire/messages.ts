@@ -9,6 +9,7 @@
  * written; reads, watch events and snapshots pass the bytes on as they are.
  */
 import type { Key } from "../base/index.ts";
+import type { StateDigest } from "./state-digest.ts";
 
 export type EncodedKeyValue = Buffer;
 
@@ -177,11 +178,15 @@ export interface AlarmRequest {
   action: number;
   memberId: bigint;
   alarm: number;
+  /** As AlarmMember's. */
+  isScoped?: boolean;
 }
 
 export interface AlarmMember {
   memberId: bigint;
   alarm: number;
+  /** It concerns this member alone: the others go on. etcd knows no such alarm, and passes it over. */
+  isScoped?: boolean;
 }
 
 export interface MemberAttributes {
@@ -327,6 +332,8 @@ export interface Message {
   rejectHint: number;
   context: Buffer;
   vote: bigint;
+  /** Of the sender's state; beside what etcd knows of. */
+  digest?: StateDigest;
 }
 
 /** mvccpb.Event; `kv` of a DELETE holds only key and modRevision. */

@@ -17,6 +17,7 @@ import type {
   Snapshot,
   SnapshotMetadata,
 } from "./messages.ts";
+import { fieldStateDigest, readStateDigest, STATE_DIGEST_TAG } from "./state-digest.ts";
 
 /* Entry */
 
@@ -336,6 +337,7 @@ export function encodeRaftMessage(writer: ByteWriter, message: Message): void {
   fieldBytes(writer, 98, message.context); // 12
   writer.byte(104); // 13 vote
   writer.big(message.vote);
+  if (message.digest !== undefined) fieldStateDigest(writer, message.digest);
 }
 
 /** Entries' data, the snapshot's and the context are views into `bytes`. */
@@ -396,6 +398,11 @@ function readMessageField(reader: ByteReader, message: Message, tag: number): vo
     case 104: // 13
       message.vote = reader.bigUint();
       return;
+    case STATE_DIGEST_TAG: {
+      const digest = readStateDigest(reader);
+      if (digest !== undefined) message.digest = digest;
+      return;
+    }
     default:
       reader.skip(tag);
   }

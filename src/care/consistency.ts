@@ -1,0 +1,247 @@
+/**
+ * Members whose state differs are found, named and healed, while the others go on.
+ *
+ * Each member says in its answers to the leader what its state comes to (`report`). The leader
+ * compares, and decides by majority: a member in the minority gets an alarm of its own, stops
+ * serving, and is sent the leader's store; a leader in the minority stops serving and hands over;
+ * where no majority is, the alarm is everybody's and writes stop until an operator has chosen.
+ *
+ * Source: decision 0028; seed-systems f.5 and f.6.
+ */
+import type { Logger } from "../seam/index.ts";
+import { MessageType, readStamp, type StateDigest } from "../wire/index.ts";
+import { Comparison } from "./comparison.ts";
+import { formatDigest, type StateChain } from "./state-chain.ts";
+import { type Standing, type Verdict, verdictOf } from "./verdict.ts";
+
+/** Members report at such indexes while they are busy, so that their reports can be compared. */
+export const REPORT_ENTRIES = 64;
+/** How long a difference may stay undecided, for members that do not answer, until writes stop. */
+export const UNDECIDED_MS_MAX = 2_000;
+/** A member that waits for another's store is sent one again after this. */
+export const RESYNC_RETRY_MS = 5_000;
+
+export interface ConsistencyMember {
+  readonly id: bigint;
+  readonly isVoter: boolean;
+}
+
+export interface ConsistencyOptions {
+  readonly id: bigint;
+  readonly chain: () => StateChain;
+  readonly isLeader: () => boolean;
+  /** All of the configuration, this one among them. */
+  readonly members: () => readonly ConsistencyMember[];
+  /** Members that have the CORRUPT alarm for themselves alone. */
+  readonly quarantined: () => readonly bigint[];
+  /** The alarm of one member alone; 0n = of all, so that writes stop. May be called again. */
+  readonly raise: (id: bigint) => void;
+  /** This member's state is wrong; these are right and should lead. May be called again. */
+  readonly handOver: (to: readonly bigint[]) => void;
+  /** The member is to get this member's store. */
+  readonly resync: (id: bigint) => void;
+  readonly logger: Logger;
+}
+
+export class Consistency {
+  /** A majority has another state than this member, which led: it serves nobody any more. */
+  isSuspect = false;
+  /** Comparisons that showed a difference, since the start. */
+  mismatches = 0;
+  readonly #options: ConsistencyOptions;
+  readonly #comparison: Comparison;
+  /** Members that were found to differ and not yet to agree again. */
+  readonly #differing = new Set<bigint>();
+  #quarantined: readonly bigint[] = [];
+  readonly #sentAtMs = new Map<bigint, number>();
+  #undecidedSinceMs: number | undefined;
+  #isStampWrong = false;
+  #isSplitTold = false;
+
+  constructor(options: ConsistencyOptions) {
+    this.#options = options;
+    this.#comparison = new Comparison(options.chain);
+  }
+
+  /* What is said of this member */
+
+  /** What goes into a message to the leader; undefined while the digest is not known. */
+  report(type: number): StateDigest | undefined {
+    const chain = this.#options.chain();
+    if (!chain.isKnown) return undefined;
+    if (type === MessageType.HEARTBEAT_RESP) return chain.current;
+    return chain.at(chain.index - (chain.index % REPORT_ENTRIES)) ?? chain.current;
+  }
+
+  /** What goes into the log with the next entries. */
+  stamp(): StateDigest {
+    return this.#options.chain().current;
+  }
+
+  /**
+   * An entry is about to be applied. What its leader stamped on it is compared with what this
+   * member had at the same index; who does not know its own digest takes over the stamp's.
+   */
+  entry(data: Buffer): void {
+    const stamp = readStamp(data);
+    if (stamp === undefined) return;
+    const chain = this.#options.chain();
+    if (!chain.isKnown) return void chain.adopt(stamp);
+    if (chain.agrees(stamp) !== false || this.#isStampWrong) return;
+    this.#isStampWrong = true;
+    this.#stampDiffers(stamp, chain);
+  }
+
+  #stampDiffers(stamp: StateDigest, chain: StateChain): void {
+    const { id, logger, members, raise } = this.#options;
+    const own = chain.at(stamp.index) as StateDigest;
+    this.mismatches += 1;
+    logger.error("an entry was made by a leader whose state was not this member's", {
+      index: stamp.index,
+      "digest-here": formatDigest(own),
+      "digest-of-leader": formatDigest(stamp),
+    });
+    const isAlone = members().every((member) => member.id === id || !member.isVoter);
+    // Alone there is nobody to compare with: the log and the store contradict each other.
+    if (isAlone) raise(0n);
+  }
+
+  /* What others say */
+
+  reported(from: bigint, digest: StateDigest): void {
+    if (this.#options.isLeader()) this.#comparison.reported(from, digest);
+  }
+
+  /** Another store took the place of this member's. */
+  storeReplaced(): void {
+    this.isSuspect = false;
+    this.#isStampWrong = false;
+    this.#comparison.clear();
+  }
+
+  /** Several times a second. */
+  tick(nowMs: number): void {
+    const { isLeader, chain } = this.#options;
+    if (!isLeader()) return this.#leave();
+    this.#healed();
+    if (chain().isKnown) this.#act(this.#verdict(), nowMs);
+    this.#resync(nowMs);
+  }
+
+  #leave(): void {
+    this.#comparison.clear();
+    this.#sentAtMs.clear();
+    this.#quarantined = [];
+    this.#undecidedSinceMs = undefined;
+    this.#isSplitTold = false;
+  }
+
+  /** Who has lost its alarm has another state, or is to be compared anew. */
+  #healed(): void {
+    const now = this.#options.quarantined();
+    for (const id of this.#quarantined) {
+      if (now.includes(id)) continue;
+      this.#comparison.forget(id);
+      this.#sentAtMs.delete(id);
+      this.#differing.delete(id);
+    }
+    this.#quarantined = now;
+  }
+
+  #standings(): { readonly others: Standing[]; readonly isVoter: boolean } {
+    const { id, members } = this.#options;
+    const all = members();
+    return {
+      others: all
+        .filter((member) => member.id !== id)
+        .map((member) => this.#comparison.standing(member.id, member.isVoter)),
+      isVoter: all.some((member) => member.id === id && member.isVoter),
+    };
+  }
+
+  #verdict(): Verdict {
+    this.#comparison.review();
+    const { others, isVoter } = this.#standings();
+    return verdictOf(others, isVoter);
+  }
+
+  #act(verdict: Verdict, nowMs: number): void {
+    if (verdict.kind !== "undecided") this.#undecidedSinceMs = undefined;
+    if (verdict.kind === "others") {
+      for (const id of verdict.wrong) this.#accuse(id);
+    } else if (verdict.kind === "self") {
+      this.#accuseSelf(verdict.right);
+    } else if (verdict.kind === "split") {
+      this.#stopAll("no digest has a majority");
+    } else if (verdict.kind === "undecided") {
+      this.#undecidedSinceMs ??= nowMs;
+      if (nowMs - this.#undecidedSinceMs < UNDECIDED_MS_MAX) return;
+      this.#stopAll("too few members answer to tell who is right");
+    }
+  }
+
+  #accuse(id: bigint): void {
+    if (!this.#differing.has(id)) {
+      this.#differing.add(id);
+      this.mismatches += 1;
+      this.#options.logger.error("a member's state differs from that of the majority", {
+        ...this.#digests(),
+        member: id.toString(16),
+      });
+    }
+    if (!this.#quarantined.includes(id)) this.#options.raise(id);
+  }
+
+  #accuseSelf(right: readonly bigint[]): void {
+    if (!this.isSuspect) {
+      this.isSuspect = true;
+      this.mismatches += 1;
+      this.#options.logger.error(
+        "this member's state differs from that of the majority; handing the leadership over",
+        this.#digests(),
+      );
+    }
+    // Whoever leads next sends it a store, even if it should not get round to comparing.
+    if (!this.#quarantined.includes(this.#options.id)) this.#options.raise(this.#options.id);
+    this.#options.handOver(right);
+  }
+
+  #stopAll(why: string): void {
+    if (!this.#isSplitTold) {
+      this.#isSplitTold = true;
+      this.mismatches += 1;
+      this.#options.logger.error("members' states differ: writes stop until an operator chooses", {
+        why,
+        ...this.#digests(),
+      });
+    }
+    this.#options.raise(0n);
+  }
+
+  /** Of all members, for who has to find out. */
+  #digests(): Record<string, string> {
+    const { id, chain } = this.#options;
+    const own = chain().current;
+    const rows: Record<string, string> = {
+      [id.toString(16)]: `${formatDigest(own)} at ${own.index}`,
+    };
+    for (const { id: other, reports, agrees } of this.#standings().others) {
+      const last = reports.at(-1);
+      const text = last === undefined ? "not known" : `${formatDigest(last)} at ${last.index}`;
+      rows[other.toString(16)] = agrees === false ? `${text}, differs` : text;
+    }
+    return rows;
+  }
+
+  #resync(nowMs: number): void {
+    if (this.isSuspect) return;
+    const { id: self, members, resync } = this.#options;
+    for (const id of this.#quarantined) {
+      if (id === self || !members().some((member) => member.id === id)) continue;
+      const sentAtMs = this.#sentAtMs.get(id);
+      if (sentAtMs !== undefined && nowMs - sentAtMs < RESYNC_RETRY_MS) continue;
+      this.#sentAtMs.set(id, nowMs);
+      resync(id);
+    }
+  }
+}

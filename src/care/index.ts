@@ -1,0 +1,3 @@
+export { Consistency } from "./consistency.ts";
+export { DigestingBackend } from "./digesting-backend.ts";
+export { formatDigest, type StateChain } from "./state-chain.ts";

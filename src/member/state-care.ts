@@ -1,0 +1,141 @@
+/**
+ * What becomes of this member when its state is not that of the majority: it stops serving, applies
+ * nothing more, takes over the leader's store, and tells the cluster that it is well again
+ * (care/ finds out; decision 0028).
+ *
+ *   well -> quarantined (its CORRUPT alarm is in its own table) -> healed (has another store, and
+ *   goes on applying) -> well (the alarm is gone)
+ *
+ * Its log and its votes are sound all the while, so that it goes on taking part in the consensus.
+ */
+import { Consistency, type StateChain } from "../care/index.ts";
+import type { AppliedPoint } from "../backend/index.ts";
+import type { Logger, Timers } from "../seam/index.ts";
+import type { AlarmRaiser } from "./alarm-raiser.ts";
+import type { ClusterService } from "./cluster-service.ts";
+import type { Driver } from "./driver.ts";
+import { QUARANTINE_REPEAT_MS, RESYNC_WAIT_MS } from "./limits.ts";
+import type { LocalStore } from "./local-store.ts";
+
+const POLL_MS = 20;
+
+export interface StateCareOptions {
+  readonly id: bigint;
+  readonly local: () => LocalStore;
+  readonly driver: () => Driver;
+  readonly cluster: () => ClusterService;
+  readonly alarms: () => AlarmRaiser;
+  /** A store is being put in the place of this one. */
+  readonly isInstalling: () => boolean;
+  /** Sends this member's store to another one. */
+  readonly resync: (id: bigint) => void;
+  readonly timers: Timers;
+  readonly logger: Logger;
+}
+
+export class StateCare {
+  readonly consistency: Consistency;
+  readonly #options: StateCareOptions;
+  /** It has another store since it was quarantined. */
+  #isHealed = false;
+  #wasQuarantined = false;
+  #repeatAtMs: number | undefined;
+
+  constructor(options: StateCareOptions) {
+    this.#options = options;
+    const { id, local, driver, cluster, alarms, resync, logger } = options;
+    this.consistency = new Consistency({
+      id,
+      chain: (): StateChain => local().chain,
+      isLeader: () => driver().isLeader,
+      members: () => membersOf(cluster()),
+      quarantined: () => local().alarmSet.scoped,
+      raise: (member) => alarms().corrupt(member),
+      handOver: (to) => this.#handOver(to),
+      resync,
+      logger,
+    });
+  }
+
+  /** Clients are refused: what this member would answer may be wrong. */
+  get isQuarantined(): boolean {
+    return this.consistency.isSuspect || this.#isAccused;
+  }
+
+  /** Nothing is applied to a state that is going to be replaced. */
+  get isApplyHeld(): boolean {
+    return this.#isAccused && !this.#isHealed && !this.#options.isInstalling();
+  }
+
+  get #isAccused(): boolean {
+    const { scoped } = this.#options.local().alarmSet;
+    return scoped.length > 0 && scoped.includes(this.#options.id);
+  }
+
+  tick(nowMs: number): void {
+    this.consistency.tick(nowMs);
+    const isAccused = this.#isAccused;
+    if (isAccused !== this.#wasQuarantined) this.#changed(isAccused, nowMs);
+    if (!isAccused) return;
+    const { driver, alarms, id, cluster } = this.#options;
+    if (this.#isHealed) return alarms().healed();
+    if (driver().isLeader) this.#handOver(cluster().voters.filter((other) => other !== id));
+    // The alarm may have been disarmed where this member cannot see it, since it applies nothing.
+    if (this.#repeatAtMs === undefined || nowMs < this.#repeatAtMs) return;
+    this.#repeatAtMs = nowMs + QUARANTINE_REPEAT_MS;
+    alarms().repeat(id);
+  }
+
+  #changed(isAccused: boolean, nowMs: number): void {
+    const { logger, driver } = this.#options;
+    this.#wasQuarantined = isAccused;
+    this.#repeatAtMs = isAccused ? nowMs + QUARANTINE_REPEAT_MS : undefined;
+    if (isAccused) {
+      logger.error("this member is quarantined: it serves no client until it has another store", {
+        "applied-index": driver().applied,
+      });
+      return;
+    }
+    logger.info("the quarantine of this member is over", { "applied-index": driver().applied });
+    this.#isHealed = false;
+    // Entries may have come that were held.
+    driver().storeCaughtUp();
+  }
+
+  #handOver(to: readonly bigint[]): void {
+    const { driver, local } = this.#options;
+    const { scoped } = local().alarmSet;
+    const target = to.find((id) => !scoped.includes(id));
+    if (target !== undefined) driver().transferLeader(target);
+  }
+
+  /** Settles when the log here reaches `point`, so that a store of it can be gone on from. */
+  reaches({ index }: AppliedPoint): Promise<void> {
+    const { driver, timers } = this.#options;
+    return new Promise((resolve, reject) => {
+      let waitedMs = 0;
+      const look = (): void => {
+        if (driver().committed >= index) return resolve();
+        waitedMs += POLL_MS;
+        if (waitedMs < RESYNC_WAIT_MS) return void timers.after(POLL_MS, look);
+        reject(new Error(`the log reaches index ${driver().committed}, the store ${index}`));
+      };
+      look();
+    });
+  }
+
+  /** Another store took the place of this member's. */
+  storeReplaced(): void {
+    this.consistency.storeReplaced();
+    this.#isHealed = true;
+    this.#options.driver().storeCaughtUp();
+  }
+}
+
+function membersOf({ changes }: ClusterService): { id: bigint; isVoter: boolean }[] {
+  const { voters, learners } = changes.confState;
+  return [
+    ...voters.map((id) => ({ id, isVoter: true })),
+    ...learners.map((id) => ({ id, isVoter: false })),
+  ];
+}

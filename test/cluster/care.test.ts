@@ -1,0 +1,101 @@
+/** A member whose state is not that of the others: found, kept from serving, and healed. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ApplyOutcome, Machine } from "../../src/apply/index.ts";
+import { errors } from "../../src/errors/index.ts";
+import { AlarmType, type RaftRequest } from "../../src/wire/index.ts";
+import { Workload } from "./clients.ts";
+import { Cluster } from "./harness.ts";
+import type { ClusterNode } from "./node.ts";
+
+type Apply = Machine["apply"];
+
+/** From now on the machine of `node` does with entries what `instead` does. */
+function corrupt(
+  node: ClusterNode,
+  instead: (apply: Apply, index: number, term: number, request: RaftRequest) => ApplyOutcome,
+): void {
+  const { machine } = node.running.local;
+  const apply: Apply = machine.apply.bind(machine);
+  let isDone = false;
+  machine.apply = (index, term, request, isWaited) => {
+    if (isDone || request.operation.kind !== "put") return apply(index, term, request, isWaited);
+    isDone = true;
+    return instead(apply, index, term, request);
+  };
+}
+
+const MISTAKES: Readonly<Record<string, Parameters<typeof corrupt>[1]>> = {
+  "an entry is left out": (_apply, index, term, request) => {
+    void [index, term, request];
+    return errors.NoSpace;
+  },
+  "a value is another one": (apply, index, term, request) => {
+    const { operation } = request;
+    if (operation.kind !== "put") return apply(index, term, request, false);
+    const put = { ...operation.put, value: Buffer.from("rotten") };
+    return apply(index, term, { ...request, operation: { kind: "put", put } }, false);
+  },
+  "an entry is applied twice": (apply, index, term, request) => {
+    apply(index - 0.5, term, request, false);
+    return apply(index, term, request, true);
+  },
+};
+
+/** Through members that may be believed: what a wrong one answers before it is found is wrong. */
+async function writes(
+  cluster: Cluster,
+  workload: Workload,
+  { count, prefix, but }: { count: number; prefix: string; but?: ClusterNode },
+): Promise<void> {
+  for (let number = 0; number < count; number += 1) {
+    const isSound = (node: ClusterNode) => node !== but && !node.running.isQuarantined;
+    const nodes = cluster.live.filter(isSound);
+    const node = nodes[number % nodes.length] as ClusterNode;
+    await cluster
+      .settled(workload.write(node, `${prefix}${number % 7}`, `${prefix} ${number}`))
+      .catch(() => undefined);
+  }
+}
+
+for (const part of ["follower", "leader"] as const) {
+  for (const [name, mistake] of Object.entries(MISTAKES)) {
+    test(`care: on the ${part} ${name} → within a second it serves nobody, then it has the others' state; writes go on (BT-f1 BT-f2)`, async () => {
+      const cluster = await Cluster.start({ seed: 900, size: 3 });
+      const workload = new Workload(cluster);
+      const leader = await cluster.untilLeader();
+      const wrong = part === "leader" ? leader : (cluster.followers()[0] as ClusterNode);
+      await writes(cluster, workload, { count: 30, prefix: "before" });
+      cluster.invariants.excused.add(wrong.host);
+      corrupt(wrong, mistake);
+      const sinceMs = cluster.nowMs;
+      await writes(cluster, workload, { count: 3, prefix: "mark", but: wrong });
+      await cluster.until(() => wrong.running.isQuarantined, "the quarantine");
+      assert.ok(cluster.nowMs - sinceMs < 1_000, `found after ${cluster.nowMs - sinceMs} ms`);
+      assert.equal(
+        await cluster.refusal(cluster.putOn(wrong, "x", "y")),
+        errors.Corrupt,
+        "it serves nobody",
+      );
+      assert.throws(() => cluster.read(wrong, "before1"), /corrupt cluster/);
+      const others = cluster.nodes.filter((node) => node !== wrong);
+      await cluster.until(
+        () => others.every(({ running }) => running.alarms().some(({ isScoped }) => isScoped)),
+        "the alarm",
+      );
+      for (const { running } of others) {
+        const alarm = { memberId: wrong.id, alarm: AlarmType.CORRUPT, isScoped: true };
+        assert.deepEqual(running.alarms(), [alarm]);
+      }
+      await writes(cluster, workload, { count: 30, prefix: "meanwhile" });
+      await cluster.until(() => !wrong.running.isQuarantined, "the end of the quarantine");
+      assert.ok(cluster.nowMs - sinceMs < 10_000, `healed after ${cluster.nowMs - sinceMs} ms`);
+      await writes(cluster, workload, { count: 30, prefix: "after" });
+      await cluster.untilEven();
+      for (const { running } of cluster.nodes) assert.deepEqual(running.alarms(), []);
+      await cluster.sameHash();
+      workload.check();
+      await cluster.close();
+    });
+  }
+}
