@@ -1,3 +1,4 @@
+export { bumpRevision } from "./bump-revision.ts";
 export {
   type DataDirectory,
   DataDirectoryError,

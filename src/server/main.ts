@@ -28,6 +28,14 @@ const VERBS: Readonly<Record<string, (parts: readonly string[]) => Promise<numbe
     return runCtl(parts, processIo());
   },
   dev: async (parts) => (await import("../dev/index.ts")).runDev(parts),
+  disaster: async (parts) => {
+    const { runDisaster } = await import("../disaster/index.ts");
+    return runDisaster(parts, {
+      stdout: (text) => print(STDOUT, text),
+      stderr: (text) => print(STDERR, text),
+      isTerminal: process.stderr.isTTY,
+    });
+  },
   utl: async (parts) => {
     const { runUtl } = await import("../utl/index.ts");
     return runUtl(parts, {

@@ -1,0 +1,1 @@
+export { type DisasterIo, runDisaster } from "./command.ts";
