@@ -4,6 +4,7 @@ import type { Clock, Entropy, Timers } from "../seam/index.ts";
 import { Balancer } from "./balancer.ts";
 import { Cluster } from "./cluster.ts";
 import { Core } from "./core.ts";
+import { Election } from "./election.ts";
 import { Kv } from "./kv.ts";
 import { Lease } from "./lease.ts";
 import {
@@ -16,9 +17,13 @@ import {
   TIMEOUT_MS_DEFAULT,
 } from "./limits.ts";
 import type { LinkOptions, Opened } from "./link.ts";
+import { Lock, type LockOptions } from "./lock.ts";
 import { Maintenance, MemberClient } from "./maintenance.ts";
 import type { StreamMethod, UnaryMethod } from "./method.ts";
-import type { CallOptions, Duplex } from "./types.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import type { Bytes, CallOptions, Duplex } from "./types.ts";
+import { Subscription, type Watch, type WatchOptions } from "./watch.ts";
+import { type WatchGroup, WatchHub } from "./watch-hub.ts";
 
 export interface ClientOptions {
   /**
@@ -86,12 +91,14 @@ export class Client {
   readonly cluster: Cluster;
   readonly maintenance: Maintenance;
   readonly #core: Core;
+  readonly #namespace: Key;
+  readonly #hubs = new Map<string, WatchHub>();
 
   constructor(options: ClientOptions, seams: ClientSeams) {
     const core = coreOf(options, seams);
-    const namespace: Key = latin1FromText(options.namespace ?? "");
     this.#core = core;
-    this.kv = new Kv(core, namespace);
+    this.#namespace = latin1FromText(options.namespace ?? "");
+    this.kv = new Kv(core, this.#namespace);
     this.lease = new Lease(core);
     this.cluster = new Cluster(core);
     this.maintenance = new Maintenance(core);
@@ -117,6 +124,52 @@ export class Client {
   /** Calls to one member. The endpoint need not be among the client's. */
   at(endpoint: string): MemberClient {
     return new MemberClient(this.#core, endpoint);
+  }
+
+  /** Changes of keys as they happen, or from `startRevision` on. Begins at once. */
+  watch(key: Bytes, options: WatchOptions = {}): Watch {
+    const hub = this.#hubOf({
+      requireLeader: options.requireLeader ?? true,
+      endpoint: options.endpoint,
+    });
+    const watch = new Subscription(hub, key, options, this.#namespace);
+    if (options.signal?.aborted === true) watch.handleEvent();
+    else hub.add(watch);
+    return watch;
+  }
+
+  /**
+   * Asks for a "progress" batch on all watches that want them. It comes when they have all events
+   * there are; ask again when it does not.
+   */
+  requestProgress(): void {
+    for (const hub of this.#hubs.values()) hub.requestProgress();
+  }
+
+  #hubOf(group: WatchGroup): WatchHub {
+    const name = `${group.requireLeader} ${group.endpoint ?? ""}`;
+    let hub = this.#hubs.get(name);
+    if (hub === undefined) {
+      const made = new WatchHub(this.#core, group);
+      this.#core.onClose(() => made.close());
+      this.#hubs.set(name, made);
+      hub = made;
+    }
+    return hub;
+  }
+
+  /** Grants a lease and keeps it alive. */
+  session(options: SessionOptions = {}): Promise<Session> {
+    return Session.open(this.lease, options);
+  }
+
+  /** Waits for the lock `name` and takes it, for as long as `session` lives or until `unlock`. */
+  lock(name: Bytes, session: Session, options: LockOptions = {}): Promise<Lock> {
+    return Lock.acquire(this, session, name, options);
+  }
+
+  election(name: Bytes): Election {
+    return new Election(this, name);
   }
 
   /** Any unary call, such as one of METHODS. Rejects with ClientError. */

@@ -1,11 +1,12 @@
 /** What all calls of a client share: endpoints, time, the token and the limits. */
+import { Code } from "../errors/index.ts";
 import type { HeaderList } from "../http2/index.ts";
 import type { Clock, Timers } from "../seam/index.ts";
 import type { Balancer } from "./balancer.ts";
 import { ClientError, closing, isRefusal } from "./error.ts";
 import type { StreamMethod, UnaryMethod } from "./method.ts";
 import { METHODS } from "./methods.ts";
-import { DuplexCall, StreamOpener } from "./duplex.ts";
+import { type DuplexCall, StreamOpener } from "./duplex.ts";
 import type { CallOptions } from "./types.ts";
 import { UnaryCall } from "./unary-call.ts";
 
@@ -110,11 +111,19 @@ export class Core {
     }
   }
 
-  /** `run` will be called when the client is closed. Returns how to take that back. */
-  onClose(run: () => void): () => void {
+  /** What ended a stream to `endpoint`, which may have been a message that cannot be read. */
+  streamFailed(error: unknown, endpoint: string | undefined): ClientError {
+    if (!(error instanceof ClientError)) return new ClientError(Code.INTERNAL, String(error));
+    if (endpoint !== undefined && error.code === Code.UNAVAILABLE) {
+      this.balancer.suspect(this.balancer.linkOf(endpoint));
+    }
+    return error;
+  }
+
+  /** `run` will be called when the client is closed. */
+  onClose(run: () => void): void {
     if (this.balancer.isClosed) throw closing();
     this.#closers.add(run);
-    return () => this.#closers.delete(run);
   }
 
   close(): void {

@@ -22,3 +22,10 @@ export {
   type TxnParts,
 } from "./txn.ts";
 export type * from "./types.ts";
+export { CompactedError } from "./watch.ts";
+export type { Watch, WatchBatch, WatchEvent, WatchOptions } from "./watch.ts";
+export type { KeepAliveOptions, LeaseKeeper } from "./keep-alive.ts";
+export type { Election, Leadership } from "./election.ts";
+export type { Lock, LockOptions } from "./lock.ts";
+export type { Session, SessionOptions } from "./session.ts";
+export type { WaitOptions } from "./contender.ts";

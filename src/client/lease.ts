@@ -1,9 +1,13 @@
+import { Code, errors } from "../errors/index.ts";
 import type { Core } from "./core.ts";
-import { METHODS } from "./methods.ts";
+import { ClientError } from "./error.ts";
+import { KeepAliveHub, type KeepAliveOptions, type LeaseKeeper } from "./keep-alive.ts";
+import { METHODS, STREAMS } from "./methods.ts";
 import type {
   CallOptions,
   HeaderResponse,
   LeaseGrantResponse,
+  LeaseKeepAliveResponse,
   LeaseLeasesResponse,
   LeaseTimeToLiveResponse,
 } from "./types.ts";
@@ -20,9 +24,12 @@ export interface TimeToLiveOptions extends CallOptions {
 
 export class Lease {
   readonly #core: Core;
+  readonly #hub: KeepAliveHub;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#hub = new KeepAliveHub(core);
+    core.onClose(() => this.#hub.close());
   }
 
   grant(ttlSeconds: number, options: GrantOptions = {}): Promise<LeaseGrantResponse> {
@@ -40,5 +47,26 @@ export class Lease {
 
   leases(options: CallOptions = {}): Promise<LeaseLeasesResponse> {
     return this.#core.unary(METHODS.leaseLeases, {}, options);
+  }
+
+  /** Renews the lease, all of a client's on one stream, until `stop` or until it is lost. */
+  keepAlive(id: bigint, options: KeepAliveOptions = {}): LeaseKeeper {
+    return this.#hub.keep(id, options);
+  }
+
+  /** Renews the lease once. Rejects with LeaseNotFound when the server does not know it. */
+  async keepAliveOnce(id: bigint, options: CallOptions = {}): Promise<LeaseKeepAliveResponse> {
+    const timeoutMs = options.timeoutMs ?? this.#core.options.timeoutMs;
+    const stream = await this.#core.stream(STREAMS.leaseKeepAlive, { ...options, timeoutMs });
+    try {
+      await stream.send({ id });
+      const { value } = await stream.next();
+      if (value === undefined) throw new ClientError(Code.INTERNAL, "the server did not answer");
+      if (value.ttlSeconds > 0) return value;
+      const { code, message } = errors.LeaseNotFound;
+      throw new ClientError(code, message, { endpoint: stream.endpoint });
+    } finally {
+      stream.cancel();
+    }
   }
 }

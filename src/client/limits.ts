@@ -32,3 +32,15 @@ export const KEEPALIVE_TIME_MS_DEFAULT = 10_000;
 export const KEEPALIVE_TIMEOUT_MS_DEFAULT = 5_000;
 /** What servers are told as `client-api-version` (FR-22). */
 export const CLIENT_API_VERSION = "3.7";
+/**
+ * What a watch keeps for its reader. Beyond: the watch is ended at the server and begun again where
+ * it stopped once the reader has taken all.
+ */
+export const WATCH_QUEUE_BYTES_MAX = 4 * 1024 * 1024;
+export const WATCH_QUEUE_BATCHES_MAX = 256;
+/** Fragments of one answer kept until it is whole. Beyond: whole revisions are handed out. */
+export const WATCH_FRAGMENTS_BYTES_MAX = 8 * 1024 * 1024;
+/** How often it is looked at which leases are to be renewed. */
+export const LEASE_TICK_MS = 250;
+/** Time to live of a session's lease when nobody said (etcd's). */
+export const SESSION_TTL_SECONDS_DEFAULT = 60;
