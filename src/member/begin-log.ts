@@ -1,7 +1,12 @@
 /** The log of a member that has none: with the founding entries, or empty for one that joins. */
 import { DataDirectoryError, deriveClusterId, deriveMemberId, formatId } from "../datadir/index.ts";
-import type { Clock, Digests, Disk, Logger } from "../seam/index.ts";
-import { type CreateWalOptions, createWal, type WalMetadata } from "../wal/index.ts";
+import type { Digests, Disk, Logger } from "../seam/index.ts";
+import {
+  type CreateWalOptions,
+  createWal,
+  type WalMetadata,
+  type WalOptions,
+} from "../wal/index.ts";
 import { encodeConfChange, type Entry, EntryType, marshal } from "../wire/index.ts";
 import type { Beginning, Founder } from "./beginning.ts";
 import { planFounder } from "./membership.ts";
@@ -12,18 +17,19 @@ export interface BeginLogOptions {
   readonly clusterToken: string;
   readonly beginning: Beginning;
   readonly disk: Disk;
-  readonly clock: Clock;
+  readonly walOptions: WalOptions;
   readonly digests: Digests;
   readonly logger: Logger;
 }
 
 export async function beginLog(options: BeginLogOptions): Promise<void> {
-  const { beginning, disk, walDirectory, clock, logger } = options;
+  const { beginning, disk, walDirectory, walOptions, logger } = options;
   const { metadata, founding } =
     beginning.kind === "join"
       ? { metadata: { nodeId: beginning.id, clusterId: beginning.clusterId }, founding: undefined }
       : found(beginning.founders, options);
-  const withFounding: CreateWalOptions = founding === undefined ? { clock } : { clock, founding };
+  const withFounding: CreateWalOptions =
+    founding === undefined ? walOptions : { ...walOptions, founding };
   const wal = await createWal(disk, walDirectory, metadata, withFounding);
   await wal.close();
   logger.info(beginning.kind === "join" ? "joining a cluster" : "founding a cluster", {

@@ -23,7 +23,7 @@ import type {
   PeerNetwork,
   Timers,
 } from "../seam/index.ts";
-import { RangeReader, type Wal, walExists } from "../wal/index.ts";
+import { RangeReader, type Wal, type WalOptions, walExists } from "../wal/index.ts";
 import { type ConfState, emptyConfState } from "../wire/index.ts";
 import type { Beginning } from "./beginning.ts";
 import { beginLog } from "./begin-log.ts";
@@ -100,8 +100,18 @@ async function begin(
     );
   }
   const beginning = await options.beginning();
-  await beginLog({ ...options, walDirectory: paths.wal, beginning });
+  await beginLog({
+    ...options,
+    walDirectory: paths.wal,
+    beginning,
+    walOptions: walOptions(options),
+  });
   return beginning.kind === "join" ? beginning.members : [];
+}
+
+function walOptions({ clock, settings }: OpenMemberOptions): WalOptions {
+  const { logSegmentBytes } = settings;
+  return logSegmentBytes === undefined ? { clock } : { clock, segmentBytes: logSegmentBytes };
 }
 
 interface MemberPlace {
@@ -118,7 +128,7 @@ interface Link {
 
 async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<RaftMember> {
   const { paths, backend, knownPeers } = place;
-  const { disk, clock, logger, settings } = options;
+  const { disk, logger, settings } = options;
   const found = await readRaftLog({
     disk,
     walDirectory: paths.wal,
@@ -130,7 +140,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
   const openStore = (opened: Backend) => openLocalStore(options, paths, link, opened);
   const local = await openStore(backend);
   const confState = confStateOf(local);
-  const wal = await found.resume({ clock });
+  const wal = await found.resume(walOptions(options));
   const log = options.forceNewCluster
     ? await forceNewCluster({ found, local, confState, wal, logger })
     : found;
@@ -177,14 +187,16 @@ function openLocalStore(
 }
 
 function newStorage(
-  { disk, logger }: OpenMemberOptions,
+  { disk, logger, settings }: OpenMemberOptions,
   link: Link,
   wal: Wal,
   log: StoredLog,
 ): RaftStorage {
   const reader = new RangeReader(disk, wal);
+  const { logCacheBytes } = settings;
   return new RaftStorage({
     log,
+    ...(logCacheBytes === undefined ? {} : { cacheBytesMax: logCacheBytes }),
     load: (lo, hi, bytesMax, termOf) => reader.read(lo, hi, bytesMax, termOf),
     snapshotMetadata: () => link.member?.snapshotMetadata(),
     onLoaded: () => link.member?.driver.entriesLoaded(),

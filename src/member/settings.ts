@@ -8,6 +8,10 @@ export interface MemberSettings {
   /** Entries kept for members that lag, before they need a snapshot (RA-05). */
   readonly snapshotCatchUpEntries: number;
   readonly walsMax: number;
+  /** Size at which a segment of the log is cut; the log's own when missing. */
+  readonly logSegmentBytes?: number;
+  /** Bytes of the log's newest entries kept in memory; RaftStorage's own limit when missing. */
+  readonly logCacheBytes?: number;
   readonly electionTimeoutMs: number;
   /** A tick of the consensus (RA-01). */
   readonly heartbeatMs: number;

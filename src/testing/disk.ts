@@ -18,7 +18,14 @@ import type { Disk, OpenFile } from "../seam/index.ts";
 const SECTOR_BYTES = 512;
 const ZEROS = Buffer.alloc(SECTOR_BYTES);
 
-export type DiskOperation = "open" | "write" | "writeDurable" | "sync" | "truncate" | "rename";
+export type DiskOperation =
+  | "open"
+  | "read"
+  | "write"
+  | "writeDurable"
+  | "sync"
+  | "truncate"
+  | "rename";
 
 /** The process that made the call is gone. */
 export class DiskCrashed extends Error {
@@ -126,17 +133,20 @@ class FileNode {
     if (lo < hi) into.set(sector.subarray(lo, hi), start + lo);
   }
 
-  crash(prng: Prng): void {
+  /** Answers how many sectors were lost. */
+  crash(prng: Prng): number {
     const isSizeKept = prng.chance(0.5);
     for (const number of [...this.dirty.keys()].sort((a, b) => a - b)) {
       if (prng.chance(0.5)) this.keep(number);
     }
+    const lost = this.dirty.size;
     this.dirty.clear();
     if (isSizeKept) this.durableSize = this.size;
     this.size = this.durableSize;
     // What lies beyond the end is gone, as a file system gives zeros when a file grows.
     this.truncate(this.size);
     this.settle();
+    return lost;
   }
 }
 
@@ -159,11 +169,13 @@ class DirectoryNode {
     this.#pending = [];
   }
 
-  crash(prng: Prng): void {
+  crash(prng: Prng): number {
     this.#pending.length = prng.below(this.#pending.length + 1);
     this.settle();
     this.entries = new Map(this.durable);
-    for (const node of this.entries.values()) node.crash(prng);
+    let lost = 0;
+    for (const node of this.entries.values()) lost += node.crash(prng);
+    return lost;
   }
 }
 
@@ -187,7 +199,8 @@ class SimulatedFile implements OpenFile {
     if (this.#epoch !== this.#disk.epoch) throw new DiskCrashed();
     if (this.#isClosed) throw systemError("EBADF", this.path);
     if (operation === undefined) return;
-    if (operation !== "sync" && this.#mode === "read") throw systemError("EBADF", this.path);
+    const isChange = operation !== "sync" && operation !== "read";
+    if (isChange && this.#mode === "read") throw systemError("EBADF", this.path);
     this.#disk.enter(operation, this.path);
   }
 
@@ -202,6 +215,7 @@ class SimulatedFile implements OpenFile {
     this.#enter("write");
     this.#disk.allocate(this.#node, bytes.length, offset);
     this.#node.write(bytes, offset);
+    this.#disk.interrupt();
     await this.#leave();
   }
 
@@ -209,11 +223,12 @@ class SimulatedFile implements OpenFile {
     this.#enter("writeDurable");
     this.#disk.allocate(this.#node, bytes.length, offset);
     this.#node.write(bytes, offset);
+    this.#disk.interrupt();
     await this.#leave(() => this.#node.settle(offset, offset + bytes.length));
   }
 
   async read(into: Uint8Array, offset: number): Promise<number> {
-    this.#enter();
+    this.#enter("read");
     const count = this.#node.read(into, offset);
     await this.#leave();
     return count;
@@ -227,11 +242,13 @@ class SimulatedFile implements OpenFile {
   async truncate(sizeBytes: number): Promise<void> {
     this.#enter("truncate");
     this.#node.truncate(sizeBytes);
+    this.#disk.interrupt();
     await this.#leave();
   }
 
   async sync(): Promise<void> {
     this.#enter("sync");
+    this.#disk.interrupt();
     await this.#leave(() => this.#node.settle());
   }
 
@@ -257,6 +274,12 @@ export class SimulatedDisk implements Disk {
   epoch = 0;
   /** Operations by kind, to choose moments for faults. */
   readonly counts = new Map<DiskOperation, number>();
+  /** Calls that were made to fail, and calls that a full disk refused. */
+  failed = 0;
+  refusedFull = 0;
+  /** Sectors that crashes have lost. */
+  sectorsLost = 0;
+  #interruption: { after: number; readonly run: () => void } | undefined;
   #failures: { operation: DiskOperation; code: string; after: number }[] = [];
 
   constructor(options: SimulatedDiskOptions = {}) {
@@ -269,11 +292,30 @@ export class SimulatedDisk implements Disk {
     this.#failures.push({ operation, code, after });
   }
 
+  /**
+   * Runs something inside a later call that changes a file, the one after `after` others: when its
+   * bytes are on their way and not on the medium.
+   */
+  interruptNext(after: number, run: () => void): void {
+    this.#interruption = { after, run };
+  }
+
+  /** Called by files. */
+  interrupt(): void {
+    const planned = this.#interruption;
+    if (planned === undefined) return;
+    planned.after -= 1;
+    if (planned.after >= 0) return;
+    this.#interruption = undefined;
+    planned.run();
+  }
+
   /** The machine loses power: see the head of this file. */
   crash(prng: Prng): void {
     this.epoch += 1;
     this.#failures = [];
-    this.#root.crash(prng);
+    this.#interruption = undefined;
+    this.sectorsLost += this.#root.crash(prng);
   }
 
   /** Changes one bit on the medium. */
@@ -283,6 +325,42 @@ export class SimulatedDisk implements Disk {
     node.read(into, offset);
     node.write(Buffer.of((into[0] as number) ^ (1 << bit)), offset);
     node.settle();
+  }
+
+  /** Whether there is a file of this name. */
+  has(path: string): boolean {
+    return this.#find(path)?.kind === "file";
+  }
+
+  /** Changes any bit of any written sector; undefined when no wanted file has one. */
+  flipAnywhere(
+    prng: Prng,
+    isWanted: (path: string) => boolean,
+  ): { path: string; offset: number; bit: number } | undefined {
+    const written: { path: string; sector: number }[] = [];
+    this.#eachFile(this.#root, "", (path, node) => {
+      if (!isWanted(path)) return;
+      for (const sector of node.durable.keys()) written.push({ path, sector });
+    });
+    if (written.length === 0) return undefined;
+    const { path, sector } = prng.pick(written);
+    const offset = sector * SECTOR_BYTES + prng.below(SECTOR_BYTES);
+    const bit = prng.below(8);
+    if (offset >= this.#file(path).size) return undefined;
+    this.flip(path, offset, bit);
+    return { path, offset, bit };
+  }
+
+  #eachFile(
+    directory: DirectoryNode,
+    prefix: string,
+    visit: (path: string, node: FileNode) => void,
+  ): void {
+    for (const [name, node] of directory.entries) {
+      const path = `${prefix}/${name}`;
+      if (node.kind === "file") visit(path, node);
+      else this.#eachFile(node, path, visit);
+    }
   }
 
   /** Puts a whole file on the medium, its name as well; its directory must be there. */
@@ -305,14 +383,17 @@ export class SimulatedDisk implements Disk {
         continue;
       }
       this.#failures.splice(position, 1);
+      this.failed += 1;
       throw systemError(failure.code, path);
     }
   }
 
   /** Called by files before a write. */
   allocate(node: FileNode, count: number, offset: number): void {
+    if (this.capacityBytes === Number.MAX_SAFE_INTEGER) return;
     const grown = Math.max(0, offset + count - node.size);
-    if (grown > 0 && this.#usedBytes(this.#root) + grown > this.capacityBytes) {
+    if (grown > 0 && this.usedBytes() + grown > this.capacityBytes) {
+      this.refusedFull += 1;
       throw systemError("ENOSPC", "write");
     }
   }
@@ -342,6 +423,7 @@ export class SimulatedDisk implements Disk {
   /** `finish` comes in the same step as the check: no crash fits between. */
   async #delayed<T>(finish: () => T): Promise<T> {
     const epoch = this.epoch;
+    this.interrupt();
     await this.delay();
     if (epoch !== this.epoch) throw new DiskCrashed();
     return finish();
@@ -421,17 +503,17 @@ export class SimulatedDisk implements Disk {
   }
 
   async readFile(path: string): Promise<Buffer> {
+    this.enter("read", path);
     const node = this.#file(path);
     const bytes = Buffer.alloc(node.size);
     node.read(bytes, 0);
     return bytes;
   }
 
-  #usedBytes(directory: DirectoryNode): number {
+  /** Bytes that its files hold. */
+  usedBytes(): number {
     let used = 0;
-    for (const node of directory.entries.values()) {
-      used += node.kind === "file" ? node.size : this.#usedBytes(node);
-    }
+    this.#eachFile(this.#root, "", (_path, { size }) => (used += size));
     return used;
   }
 

@@ -5,7 +5,8 @@ import type { Clock, Timer, Timers } from "../seam/index.ts";
 interface Due {
   atMs: number;
   readonly order: number;
-  readonly periodMs: number | undefined;
+  /** Asked anew each time, since a clock may drift. */
+  readonly periodMs: (() => number) | undefined;
   readonly run: () => void;
   position: number;
 }
@@ -52,15 +53,16 @@ export class ManualTime implements Clock, Timers {
     return this.#add(delayMs, undefined, run);
   }
 
-  every(periodMs: number, run: () => void): Timer {
-    return this.#add(periodMs, periodMs, run);
+  every(periodMs: number | (() => number), run: () => void): Timer {
+    const period = typeof periodMs === "number" ? () => periodMs : periodMs;
+    return this.#add(period(), period, run);
   }
 
   soon(run: () => void): void {
     this.#soon.push(run);
   }
 
-  #add(delayMs: number, periodMs: number | undefined, run: () => void): Timer {
+  #add(delayMs: number, periodMs: (() => number) | undefined, run: () => void): Timer {
     this.#order += 1;
     const due = { atMs: this.#nowMs + delayMs, order: this.#order, periodMs, run, position: -1 };
     this.#due.push(due);
@@ -95,7 +97,7 @@ export class ManualTime implements Clock, Timers {
       if (next.periodMs === undefined) {
         this.#due.remove(next);
       } else {
-        next.atMs += next.periodMs;
+        next.atMs += next.periodMs();
         this.#due.update(next);
       }
       next.run();

@@ -118,6 +118,8 @@ export class SimulatedNetwork {
   readonly #links = new Map<string, SimulatedLink>();
   readonly #endpoints = new Set<Endpoint>();
   readonly #exchanges = new Set<OpenExchange>();
+  /** Messages, and snapshots, that met with something on their way. */
+  readonly counts = { lostByRate: 0, lostByCut: 0, doubled: 0, overtaken: 0, broken: 0 };
   #snapshotBreakAtByte: number | undefined;
 
   constructor(options: SimulatedNetworkOptions) {
@@ -181,6 +183,16 @@ export class SimulatedNetwork {
     }
   }
 
+  /** One direction carries again. */
+  mendOneWay(from: string, to: string): void {
+    this.#setCut(this.link(from, to), false);
+  }
+
+  /** What both directions between two hosts were like at the beginning. */
+  resetConditions(one: string, other: string): void {
+    this.setConditions(one, other, this.#link);
+  }
+
   /** All links carry again, as at the beginning. */
   heal(): void {
     for (const link of this.#links.values()) {
@@ -205,10 +217,13 @@ export class SimulatedNetwork {
   breaksSnapshot(link: SimulatedLink, atByte: number): boolean {
     if (this.#snapshotBreakAtByte !== undefined && atByte >= this.#snapshotBreakAtByte) {
       this.#snapshotBreakAtByte = undefined;
+      this.counts.broken += 1;
       return true;
     }
     const rate = link.conditions.snapshotBreakRate;
-    return rate > 0 && this.prng.chance(rate);
+    const isBroken = rate > 0 && this.prng.chance(rate);
+    if (isBroken) this.counts.broken += 1;
+    return isBroken;
   }
 
   /** How long something takes from here to there. */
@@ -267,6 +282,8 @@ export class SimulatedNetwork {
     const isLost = this.prng.chance(link.conditions.lossRate);
     if (link.isCut || isLost || link.inFlight >= IN_FLIGHT_MAX) {
       this.tell("lost", from.host, to, message);
+      if (link.isCut) this.counts.lostByCut += 1;
+      else if (isLost) this.counts.lostByRate += 1;
       if (link.isCut || this.prng.chance(0.5)) this.#tellUnreachable(from, message.to);
       return;
     }
@@ -274,6 +291,7 @@ export class SimulatedNetwork {
     // Streams deliver once: what the consensus takes twice is doubled, but never a proposal.
     const isDoubled = this.prng.chance(link.conditions.duplicateRate);
     if (isDoubled && message.type !== MessageType.PROP) {
+      this.counts.doubled += 1;
       this.#carry(from, link, { to: message.to, urls, bytes: Buffer.from(bytes) });
     }
   }
@@ -293,6 +311,8 @@ export class SimulatedNetwork {
     if (!this.prng.chance(link.conditions.reorderRate)) {
       arrivalMs = Math.max(arrivalMs, link.lastArrivalMs);
       link.lastArrivalMs = arrivalMs;
+    } else if (arrivalMs < link.lastArrivalMs) {
+      this.counts.overtaken += 1;
     }
     link.inFlight += 1;
     this.time.after(arrivalMs - nowMs, () => {
@@ -301,6 +321,7 @@ export class SimulatedNetwork {
       const target = this.listener(parcel.urls);
       if (link.isCut || target === undefined) {
         this.tell("lost", link.from, link.to, message);
+        if (link.isCut) this.counts.lostByCut += 1;
         return this.#tellUnreachable(from, parcel.to);
       }
       target.process.enter(() => this.#deliver(from, target, message));

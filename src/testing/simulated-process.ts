@@ -15,6 +15,13 @@ export class SimulatedProcess implements Clock, Timers {
   #endRuns: (() => void)[] = [];
   /** Added to the wall clock: how wrong this host's is. */
   wallOffsetMs = 0;
+  /** Runs that had to wait for the process to go on. */
+  heldRuns = 0;
+  /** Times that the wall clock was looked at while it was wrong. */
+  wrongWallReads = 0;
+  #rate = 1;
+  /** Where its monotonic clock stood when the rate was last set, and what time it was then. */
+  #rateSet = { ownMs: 0, trueMs: 0 };
 
   constructor(time: ManualTime) {
     this.#time = time;
@@ -30,26 +37,37 @@ export class SimulatedProcess implements Clock, Timers {
 
   /** Whole milliseconds, as hosts tell them. */
   wallMs(): number {
+    if (this.wallOffsetMs !== 0) this.wrongWallReads += 1;
     return Math.floor(this.#time.wallMs() + this.wallOffsetMs);
   }
 
   monotonicMs(): number {
-    return this.#time.monotonicMs();
+    const { ownMs, trueMs } = this.#rateSet;
+    return ownMs + (this.#time.monotonicMs() - trueMs) * this.#rate;
+  }
+
+  /** Its clock runs this much faster than the true one from now on, its timers too: 1.01, 0.9. */
+  setRate(rate: number): void {
+    this.#rateSet = { ownMs: this.monotonicMs(), trueMs: this.#time.monotonicMs() };
+    this.#rate = rate;
   }
 
   every(periodMs: number, run: () => void): Timer {
     let isCancelled = false;
     let isHeld = false;
-    const timer = this.#time.every(periodMs, () => {
-      if (this.#hasEnded) return timer.cancel();
-      // One that comes due several times while the process stands still comes once.
-      if (isHeld) return;
-      isHeld = this.#isPaused;
-      this.enter(() => {
-        isHeld = false;
-        if (!isCancelled) run();
-      });
-    });
+    const timer = this.#time.every(
+      () => periodMs / this.#rate,
+      () => {
+        if (this.#hasEnded) return timer.cancel();
+        // One that comes due several times while the process stands still comes once.
+        if (isHeld) return;
+        isHeld = this.#isPaused;
+        this.enter(() => {
+          isHeld = false;
+          if (!isCancelled) run();
+        });
+      },
+    );
     const cancel = (): void => {
       isCancelled = true;
       timer.cancel();
@@ -59,7 +77,7 @@ export class SimulatedProcess implements Clock, Timers {
 
   after(delayMs: number, run: () => void): Timer {
     let isCancelled = false;
-    const timer = this.#time.after(delayMs, () => {
+    const timer = this.#time.after(delayMs / this.#rate, () => {
       this.enter(() => {
         if (!isCancelled) run();
       });
@@ -78,8 +96,9 @@ export class SimulatedProcess implements Clock, Timers {
   /** Runs something that comes from outside: at once, when it goes on, or never. */
   enter(run: () => void): void {
     if (this.#hasEnded) return;
-    if (this.#isPaused) this.#held.push(run);
-    else run();
+    if (!this.#isPaused) return run();
+    this.heldRuns += 1;
+    this.#held.push(run);
   }
 
   /** Settles after a time; never when the process ends before. */

@@ -48,6 +48,8 @@ export interface ClusterOptions {
   readonly settings?: Partial<MemberSettings>;
   readonly link?: Partial<LinkConditions>;
   readonly diskDelayMaxMs?: number;
+  /** Where every line of the trace goes as well. */
+  readonly traceFile?: string;
 }
 
 /** Simulated time after which a test that still waits has failed. */
@@ -66,19 +68,29 @@ export class Cluster {
   readonly prng: Prng;
   readonly network: SimulatedNetwork;
   readonly invariants = new Invariants();
-  readonly trace = new Trace();
+  readonly trace: Trace;
   readonly nodes: ClusterNode[] = [];
+  /** Hosts that are no longer looked after, since their members were removed. */
+  readonly forgotten: ClusterNode[] = [];
   /** Called when a member has sent its vote to a candidate. */
   onVote: ((host: string) => void) | undefined;
   /** Snapshots that arrived whole. */
   snapshotsDelivered = 0;
+  /** Who asked for votes, and in which terms. */
+  readonly campaigns = new Set<string>();
+  /** Appends that a follower could not take: its log is not the leader's there. */
+  appendsRefused = 0;
+  /** By how much the clock of a member may run fast, as a share: 0.05. */
+  driftMax = 0;
   readonly settings: MemberSettings;
   readonly #options: ClusterOptions;
   readonly #startMs: number;
+  #steps = 0;
 
   constructor(options: ClusterOptions) {
     this.seed = options.seed;
     this.#options = options;
+    this.trace = new Trace(options.traceFile);
     this.prng = new Prng(options.seed);
     this.settings = { ...SETTINGS, ...options.settings };
     this.#startMs = this.time.monotonicMs();
@@ -91,6 +103,12 @@ export class Cluster {
         this.invariants.network(event);
         const isSnapshot = event.message.type === MessageType.SNAP;
         if (isSnapshot && event.fate === "delivered") this.snapshotsDelivered += 1;
+        const { type, term } = event.message;
+        const isCampaign = type === MessageType.VOTE || type === MessageType.PRE_VOTE;
+        if (isCampaign && event.fate === "sent")
+          this.campaigns.add(`${event.from} ${type} ${term}`);
+        const isRefusal = event.message.type === MessageType.APP_RESP && event.message.reject;
+        if (isRefusal && event.fate === "delivered") this.appendsRefused += 1;
         this.note(describe(event));
         const { fate, message } = event;
         const isVote = message.type === MessageType.VOTE_RESP && !message.reject;
@@ -123,14 +141,18 @@ export class Cluster {
     await this.settled(Promise.all(nodes.map((node) => node.running.introduced)));
   }
 
+  /** Longest time that a call of a disk takes while nothing is wrong with it. */
+  get diskDelayMaxMs(): number {
+    return this.#options.diskDelayMaxMs ?? 0.5;
+  }
+
   addHost(name: string): ClusterNode {
-    const { diskDelayMaxMs } = this.#options;
     const context = {
       time: this.time,
       network: this.network,
       invariants: this.invariants,
       settings: this.settings,
-      diskDelayMaxMs: diskDelayMaxMs ?? 0.5,
+      diskDelayMaxMs: this.diskDelayMaxMs,
       log: (host: string, level: string, message: string, fields?: object) =>
         this.note(`${host} ${level}: ${message} ${fields === undefined ? "" : text(fields)}`),
     };
@@ -143,6 +165,7 @@ export class Cluster {
   forget(node: ClusterNode): void {
     if (node.isRunning) node.crash();
     this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.forgotten.push(node);
   }
 
   node(host: string | number): ClusterNode {
@@ -198,7 +221,8 @@ export class Cluster {
   async quiesce(): Promise<void> {
     do {
       this.time.turn();
-      await new Promise((resolve) => setImmediate(resolve));
+      // Comes when all that promises brought about is done, and costs less than a turn of the loop.
+      await new Promise((resolve) => process.nextTick(resolve));
     } while (this.time.hasSoon);
   }
 
@@ -209,6 +233,9 @@ export class Cluster {
     this.time.advance(Math.max(0, next - nowMs));
     await this.quiesce();
     this.invariants.check();
+    this.#steps += 1;
+    // Timeouts of the test runner, signals and rejections that nobody handles get their turn.
+    if (this.#steps % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async run(ms: number): Promise<void> {
@@ -395,9 +422,16 @@ export class Cluster {
     return Number.parseInt(hashes[0] as string, 10);
   }
 
+  /** Ends everything where it stands. */
+  abandon(): void {
+    for (const { process } of this.nodes) process.end();
+    this.trace.close();
+  }
+
   /** Orderly stops for all, so that nothing is left behind. */
   async close(): Promise<void> {
     for (const node of this.live) await this.settled(node.stop()).catch(() => undefined);
+    this.trace.close();
   }
 }
 

@@ -54,6 +54,12 @@ export class ClusterNode {
   beginning: (() => Promise<Beginning>) | undefined;
   /** How much the wall clock of this host is wrong. */
   wallOffsetMs = 0;
+  /** Longest time that a call of its disk takes; may be changed at any time. */
+  diskDelayMaxMs: number;
+  /** How much faster than true time its clock runs. */
+  clockRate = 1;
+  /** What became of its lives so far. */
+  readonly counts = { starts: 0, failures: 0, startsRefused: 0, heldRuns: 0, wrongWallReads: 0 };
   readonly #context: NodeContext;
   readonly #media: MemoryMedium[] = [];
 
@@ -63,14 +69,14 @@ export class ClusterNode {
     this.clientUrls = [`http://${host}:2379`];
     this.prng = prng;
     this.#context = context;
+    this.diskDelayMaxMs = context.diskDelayMaxMs;
     this.process = new SimulatedProcess(context.time);
     this.disk = new SimulatedDisk({ delay: () => this.#diskDelay() });
   }
 
   #diskDelay(): Promise<void> {
-    const { diskDelayMaxMs } = this.#context;
-    if (diskDelayMaxMs === 0) return Promise.resolve();
-    return this.process.sleep(this.prng.below(1 + diskDelayMaxMs * 10) / 10);
+    if (this.diskDelayMaxMs === 0) return Promise.resolve();
+    return this.process.sleep(this.prng.below(1 + this.diskDelayMaxMs * 10) / 10);
   }
 
   /** The member's id; it must be running. */
@@ -88,6 +94,8 @@ export class ClusterNode {
     const { time, network, settings, log } = this.#context;
     this.process = new SimulatedProcess(time);
     this.process.wallOffsetMs = this.wallOffsetMs;
+    if (this.clockRate !== 1) this.process.setRate(this.clockRate);
+    this.counts.starts += 1;
     this.fatal.length = 0;
     this.isRunning = true;
     const life = this.process;
@@ -131,7 +139,10 @@ export class ClusterNode {
       return member;
     } catch (error) {
       // A process that cannot start ends.
-      if (life === this.process) this.#end();
+      if (life === this.process && !life.hasEnded) {
+        this.counts.startsRefused += 1;
+        this.#end();
+      }
       throw error;
     }
   }
@@ -140,6 +151,7 @@ export class ClusterNode {
     if (life.hasEnded) return;
     if (!this.mayFail) this.#context.invariants.fatal(this.host, error);
     this.fatal.push(error);
+    this.counts.failures += 1;
     this.#context.log(this.host, "fatal", error.message);
     // A process that can not go on ends in a moment.
     life.after(1, () => this.#end());
@@ -191,7 +203,14 @@ export class ClusterNode {
   }
 
   #end(): void {
-    this.process.end();
+    const { process } = this;
+    if (!process.hasEnded) {
+      this.counts.heldRuns += process.heldRuns;
+      this.counts.wrongWallReads += process.wrongWallReads;
+      process.heldRuns = 0;
+      process.wrongWallReads = 0;
+    }
+    process.end();
     this.member = undefined;
     this.isRunning = false;
   }

@@ -1,10 +1,11 @@
 /** What happened in a simulated run, in order: a digest of it all, and the last lines to read. */
 import { createHash } from "node:crypto";
-import { openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { NetworkEvent } from "../../src/testing/index.ts";
 import { MessageType } from "../../src/wire/index.ts";
 
 const LINES_MAX = 4_000;
+const CHUNK_CHARACTERS = 65_536;
 /** Where all lines go as well, for reading. */
 const FILE = process.env["SIM_TRACE_FILE"];
 
@@ -14,29 +15,48 @@ const TYPE_NAMES = new Map<number, string>(
 
 export class Trace {
   readonly #hash = createHash("sha256");
+  /** Lines that are in neither the hash nor the file yet. */
+  #chunk = "";
   #lines: string[] = [];
   #count = 0;
-  readonly #file = FILE === undefined ? undefined : openSync(FILE, "w");
+  readonly #file: number | undefined;
+
+  constructor(path = FILE) {
+    this.#file = path === undefined ? undefined : openSync(path, "w");
+  }
 
   add(atMs: number, line: string): void {
-    const text = `${atMs.toFixed(3)} ${line}`;
-    this.#hash.update(text);
+    const text = `${atMs.toFixed(3)} ${line}\n`;
+    this.#chunk += text;
+    if (this.#chunk.length > CHUNK_CHARACTERS) this.flush();
     this.#count += 1;
-    if (this.#file !== undefined) writeSync(this.#file, `${text}\n`);
     this.#lines.push(text);
     if (this.#lines.length > 2 * LINES_MAX) this.#lines = this.#lines.slice(-LINES_MAX);
   }
 
-  /** Equal for two runs that did the same at the same times. */
+  flush(): void {
+    this.#hash.update(this.#chunk);
+    if (this.#file !== undefined) writeSync(this.#file, this.#chunk);
+    this.#chunk = "";
+  }
+
+  /** Equal for two runs that did the same at the same times: of every line, from the first on. */
   digest(): string {
+    this.flush();
     return `${this.#count}:${this.#hash.copy().digest("hex").slice(0, 16)}`;
+  }
+
+  /** Nothing is added any more. */
+  close(): void {
+    this.flush();
+    if (this.#file !== undefined) closeSync(this.#file);
   }
 
   /** The last lines, those that match if a pattern is given. */
   last(count: number, pattern?: RegExp): string {
     const lines =
       pattern === undefined ? this.#lines : this.#lines.filter((line) => pattern.test(line));
-    return lines.slice(-count).join("\n");
+    return lines.slice(-count).join("");
   }
 }
 

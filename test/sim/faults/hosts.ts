@@ -1,0 +1,76 @@
+/** Brings hosts down and up again, and knows which of them have reason not to come up. */
+import type { Cluster } from "../../cluster/harness.ts";
+import type { ClusterNode } from "../../cluster/node.ts";
+
+interface Flip {
+  readonly path: string;
+  readonly offset: number;
+  readonly bit: number;
+}
+
+export class Hosts {
+  readonly #cluster: Cluster;
+  /** Faults of its disk that each host has now. */
+  readonly #diskFaults = new Map<ClusterNode, number>();
+  readonly #flips = new Map<ClusterNode, Flip[]>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** That a member fails, or does not start, is right while its disk has faults. */
+  beginDiskFault(node: ClusterNode): void {
+    this.#diskFaults.set(node, (this.#diskFaults.get(node) ?? 0) + 1);
+    node.mayFail = true;
+  }
+
+  endDiskFault(node: ClusterNode): void {
+    const left = (this.#diskFaults.get(node) ?? 1) - 1;
+    this.#diskFaults.set(node, left);
+    node.mayFail = left > 0 || (this.#flips.get(node)?.length ?? 0) > 0;
+  }
+
+  flipped(node: ClusterNode, flip: Flip): void {
+    const flips = this.#flips.get(node) ?? [];
+    this.#flips.set(node, [...flips, flip]);
+    node.mayFail = true;
+  }
+
+  /** Hosts whose process is gone get a new one. */
+  restart(nodes: readonly ClusterNode[]): void {
+    for (const node of nodes) {
+      // One that crashes while it starts is left to the next that looks.
+      if (node.isRunning || node.wasRemoved || !this.#cluster.nodes.includes(node)) continue;
+      const { starts } = node.counts;
+      node.start().catch((error: unknown) => this.#failed(node, starts + 1, error));
+    }
+  }
+
+  #failed(node: ClusterNode, start: number, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#cluster.note(`${node.host} did not start: ${reason}`);
+    const isItsLatest = node.counts.starts === start;
+    if (isItsLatest && !node.isRunning && this.mend(node)) this.restart([node]);
+  }
+
+  /**
+   * Puts back what was flipped on a host that does not start, as an operator would from a copy of
+   * the disk. False: nothing was flipped.
+   */
+  mend(node: ClusterNode): boolean {
+    const flips = this.#flips.get(node) ?? [];
+    if (flips.length === 0) return false;
+    this.#flips.set(node, []);
+    for (const { path, offset, bit } of flips.reverse()) {
+      if (node.disk.has(path)) node.disk.flip(path, offset, bit);
+      this.#cluster.note(`${node.host} disk: bit ${bit} of byte ${offset} of ${path} put back`);
+    }
+    node.mayFail = (this.#diskFaults.get(node) ?? 0) > 0;
+    return true;
+  }
+
+  /** Before everything is made whole: what keeps hosts from starting goes. */
+  mendStopped(): void {
+    for (const node of this.#cluster.nodes) if (!node.isRunning) this.mend(node);
+  }
+}

@@ -1,0 +1,71 @@
+/** Members that come, as learners or at once, are promoted, and go again. */
+import type { MembershipChange, Waiter } from "../../../src/member/index.ts";
+import type { ClusterMember, ClusterNode } from "../../cluster/node.ts";
+import type { FaultRun } from "./run.ts";
+
+/** Hosts that came during the run have names of this kind. */
+const GUEST = "guest";
+const GUESTS_MAX = 2;
+const ANSWER_MAX_MS = 10_000;
+
+/** A member more; or one of those that came so is promoted, or taken away again. */
+export function changeMembers(run: FaultRun): void {
+  const { cluster, prng } = run;
+  const guests = cluster.nodes.filter(({ host }) => host.startsWith(GUEST));
+  if (guests.length === 0 || (guests.length < GUESTS_MAX && prng.chance(0.3))) {
+    return void addGuest(run, prng.chance(0.6));
+  }
+  const guest = prng.pick(guests);
+  void (prng.chance(0.5) ? promote(run, guest) : remove(run, guest));
+}
+
+async function ask(
+  { cluster, prng, done, later }: FaultRun,
+  question: (member: ClusterMember, waiter: Waiter<MembershipChange>) => void,
+): Promise<MembershipChange | undefined> {
+  const { live } = cluster;
+  if (live.length === 0) return undefined;
+  const node = prng.pick(live);
+  // The run waits for an answer, not for ever.
+  later(ANSWER_MAX_MS, () => undefined);
+  try {
+    const change = await cluster.ask<MembershipChange>(node, question);
+    done.membershipChanges += 1;
+    return change;
+  } catch (error) {
+    cluster.note(`${node.host} does not change the members: ${String(error)}`);
+    return undefined;
+  }
+}
+
+async function addGuest(run: FaultRun, isLearner: boolean): Promise<void> {
+  const { cluster, hosts } = run;
+  // By the time at which it came, for whoever reads the trace.
+  const name = `${GUEST}${Math.floor(cluster.nowMs)}`;
+  const urls = [`http://${name}:2380`];
+  const clusterId = cluster.live[0]?.running.clusterId;
+  if (clusterId === undefined) return;
+  const change = await ask(run, (member, waiter) => member.addMember(urls, isLearner, waiter));
+  const row = change?.members.find(({ peerUrls }) => peerUrls[0] === urls[0]);
+  if (change === undefined || row === undefined) return;
+  const node = cluster.addHost(name);
+  const { members } = change;
+  node.beginning = () => Promise.resolve({ kind: "join", clusterId, id: row.id, members });
+  hosts.restart([node]);
+}
+
+async function promote(run: FaultRun, guest: ClusterNode): Promise<void> {
+  const id = guest.member?.id;
+  if (id !== undefined) await ask(run, (member, waiter) => member.promoteMember(id, waiter));
+}
+
+async function remove(run: FaultRun, guest: ClusterNode): Promise<void> {
+  const [url] = guest.peerUrls;
+  const rows = run.cluster.live[0]?.running.members() ?? [];
+  const id = rows.find(({ peerUrls }) => peerUrls[0] === url)?.id;
+  if (id === undefined) return;
+  const change = await ask(run, (member, waiter) => member.removeMember(id, waiter));
+  // It may have been asked itself, and gone before it could answer.
+  const isGone = change !== undefined || guest.wasRemoved;
+  if (isGone && run.cluster.nodes.includes(guest)) run.cluster.forget(guest);
+}

@@ -1,0 +1,80 @@
+/**
+ * One run: a whole cluster, its clients and its faults, all from one seed, in this thread and on
+ * simulated time. The same plan gives the same run, line by line of its trace.
+ */
+import { Prng } from "../../src/base/index.ts";
+import { Cluster } from "../cluster/harness.ts";
+import { Schedule } from "./faults/schedule.ts";
+import { type Failure, failureOf, type Outcome } from "./outcome.ts";
+import { makePlan, type Plan, type PlanOptions } from "./plan.ts";
+import { Traffic } from "./traffic.ts";
+
+/** Between two looks at watches whose member is gone. */
+const MEND_MS = 200;
+
+export interface SimulateOptions extends PlanOptions {
+  /** This plan, whatever the other options say. */
+  readonly plan?: Plan;
+  /** Where every line of the trace goes. */
+  readonly traceFile?: string;
+}
+
+/** Never rejects for what a run finds: that is the outcome's failure. */
+export async function simulate(options: SimulateOptions): Promise<Outcome> {
+  const plan = options.plan ?? makePlan(options);
+  const startedMs = performance.now();
+  const cluster = new Cluster({
+    seed: plan.seed,
+    size: plan.members,
+    settings: plan.settings,
+    diskDelayMaxMs: plan.diskDelayMaxMs,
+    ...(options.traceFile === undefined ? {} : { traceFile: options.traceFile }),
+  });
+  cluster.driftMax = plan.drift;
+  const traffic = new Traffic(cluster, plan.traffic, new Prng(plan.traffic.seed));
+  const schedule = new Schedule(cluster, plan.faults, () => traffic.refusals);
+  let failure: Failure | undefined;
+  try {
+    await run(cluster, schedule, traffic, plan);
+  } catch (error) {
+    failure = failureOf(error, cluster.nowMs);
+    cluster.note(`failed: ${failure.check}: ${failure.message}`);
+  }
+  const digest = cluster.trace.digest();
+  const observations = schedule.observe();
+  const simulatedMs = cluster.nowMs;
+  cluster.abandon();
+  return {
+    seed: plan.seed,
+    plan,
+    ok: failure === undefined,
+    ...(failure === undefined ? {} : { failure }),
+    digest,
+    figures: {
+      simulatedMs,
+      wallMs: performance.now() - startedMs,
+      asked: traffic.asked,
+      answered: traffic.answered,
+      observations,
+      faults: schedule.figures,
+    },
+  };
+}
+
+async function run(
+  cluster: Cluster,
+  schedule: Schedule,
+  traffic: Traffic,
+  plan: Plan,
+): Promise<void> {
+  await cluster.startAll();
+  traffic.start();
+  const mending = cluster.time.every(MEND_MS, () => traffic.mend());
+  await schedule.during(plan.simulatedMs);
+  mending.cancel();
+  await traffic.finish();
+  await cluster.heal();
+  await traffic.settle();
+  traffic.check(schedule.compacted);
+  await cluster.sameHash();
+}
