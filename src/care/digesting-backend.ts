@@ -66,7 +66,9 @@ export class DigestingBackend implements Backend {
     const seed = SEEDS.get(table);
     if (seed === undefined) return;
     if (table === "meta" && key.latin1Slice(0, key.length) === SCRUB_PROGRESS) return;
-    this.chain.row(crc32c(crc32c(seed, key), value), key.length + value.length);
+    // Where the key ends counts: "ab" and "c" are not "a" and "bc".
+    const keyed = crc32c(seed, key) ^ key.length;
+    this.chain.row(crc32c(keyed, value), key.length + value.length);
   }
 
   delete(table: Table, key: Buffer): void {

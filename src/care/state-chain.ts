@@ -5,9 +5,9 @@
  *
  * Each entry is one step of a polynomial, D(i) = D(i-1) * M + e(i) modulo 2^32, on two lanes, where
  * e(i) comes from the rows that the entry wrote. M is odd, so that a difference is multiplied by
- * something invertible and cannot die out. That the chain is linear lets a member that does not know
- * its beginning (its store came from an etcd member) take over the digest that others have at some
- * index, and go on from there with the steps that it has taken meanwhile.
+ * something invertible and cannot die out. That the chain is linear lets a member that does not
+ * know its beginning (its store came from an etcd member) take over the digest that others have at
+ * some index, and go on from there with the steps that it has taken meanwhile.
  *
  * It finds faults, not forgers: rows enter by their CRC-32C, which sees every burst of up to 32
  * bits, and any other difference but one in four billion.

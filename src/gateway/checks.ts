@@ -18,7 +18,7 @@ export const READY_CHECKS: Checks = new Map<string, Check>([
   ["non_learner", nonLearner],
 ]);
 
-/** A member that waits for a sound store refuses reads, and is to be left alone until it has one. */
+/** A member that waits for a sound store refuses reads, and is to be left alone until then. */
 function localRead(probe: Probe): string | undefined {
   return probe.member.isQuarantined ? undefined : serializableRead(probe);
 }

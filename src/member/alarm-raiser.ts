@@ -1,4 +1,4 @@
-/** Alarms that this member raises about itself and others: each once, through the log (surface 6). */
+/** Alarms that a member raises, of itself or another: each once, through the log (surface 6). */
 import type { AlarmSet } from "../alarm/index.ts";
 import type { ApplyResponse } from "../apply/index.ts";
 import type { Logger } from "../seam/index.ts";

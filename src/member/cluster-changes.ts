@@ -188,7 +188,7 @@ export class ClusterChanges {
     pending.waiter.done({ member, members });
   }
 
-  /** A store that came from another member has its effects; the consensus still has to hear of it. */
+  /** A store that came from another member has its effects; the consensus has yet to hear of it. */
   #passOver(entry: Entry): void {
     const change = decodeChange(entry);
     if (change === undefined) return;

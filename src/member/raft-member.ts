@@ -150,17 +150,7 @@ export class RaftMember implements Member {
       onBroken: (error) => this.fail(error),
     });
     this.network = parts.openNetwork(new PeerSide(this, parts.serverVersion));
-    this.care = new StateCare({
-      id: this.id,
-      local: () => this.local,
-      driver: () => this.driver,
-      cluster: () => this.cluster,
-      alarms: () => this.#alarms,
-      isInstalling: () => this.snapshots.isInstalling,
-      resync: (id) => this.snapshots.resync(id),
-      timers,
-      logger: parts.logger,
-    });
+    this.care = this.#newCare();
     this.#applier = new EntryApplier({ ...parts, ...settings, member: this, watch: this.#watch });
     const electionTicks = Math.max(
       2,
@@ -209,6 +199,21 @@ export class RaftMember implements Member {
       timers,
       currentRevision: () => this.currentRevision,
       compact: (revision) => this.#compactByItself(revision),
+    });
+  }
+
+  #newCare(): StateCare {
+    const { timers, logger } = this.#parts;
+    return new StateCare({
+      id: this.id,
+      local: () => this.local,
+      driver: () => this.driver,
+      cluster: () => this.cluster,
+      alarms: () => this.#alarms,
+      isInstalling: () => this.snapshots.isInstalling,
+      resync: (id) => this.snapshots.resync(id),
+      timers,
+      logger,
     });
   }
 

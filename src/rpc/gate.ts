@@ -1,7 +1,7 @@
 /**
  * Who is let in before a service sees the call: clients that want a leader only while there is one
- * (FR-21), at a learner only what it may answer (FR-25), and nobody who asks for what the member has
- * while that is in doubt (quarantine, care/).
+ * (FR-21), at a learner only what it may answer (FR-25), and nobody who asks for the member's state
+ * while that is in doubt (care/).
  */
 import { type EtcdError, errors } from "../errors/index.ts";
 import type { ServerCall, ServerStream } from "../grpc/index.ts";

@@ -5,7 +5,7 @@
  */
 import { ByteReader, type ByteWriter, MalformedError } from "../base/index.ts";
 
-/** Two members that applied the same entries with the same effects have the same lanes at `index`. */
+/** Members that applied the same entries with the same effects have the same lanes at `index`. */
 export interface StateDigest {
   readonly index: number;
   /** Signed 32-bit numbers. */

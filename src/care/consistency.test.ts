@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Logger } from "../seam/index.ts";
+import { MessageType, stampEntry } from "../wire/index.ts";
+import { Consistency, REPORT_ENTRIES, RESYNC_RETRY_MS, UNDECIDED_MS_MAX } from "./consistency.ts";
+import { StateChain } from "./state-chain.ts";
+
+function setUp(voters: readonly bigint[] = [1n, 2n, 3n]) {
+  const state = {
+    chain: new StateChain(0, undefined),
+    isLeader: true,
+    quarantined: [] as bigint[],
+    done: [] as string[],
+  };
+  const note = (message: string) => void state.done.push(`log ${message.slice(0, 30)}`);
+  const consistency = new Consistency({
+    id: 1n,
+    chain: () => state.chain,
+    isLeader: () => state.isLeader,
+    members: () => voters.map((id) => ({ id, isVoter: true })),
+    quarantined: () => state.quarantined,
+    raise: (id) => void state.done.push(`raise ${id}`),
+    handOver: (to) => void state.done.push(`hand over ${to.join()}`),
+    resync: (id) => void state.done.push(`resync ${id}`),
+    logger: { error: note, info: note, warn: note } as unknown as Logger,
+  });
+  return { consistency, state };
+}
+
+function apply(chain: StateChain, to: number, checksum = 1): StateChain {
+  for (let index = chain.index + 1; index <= to; index += 1) {
+    chain.row(checksum, 10);
+    chain.applied(index, 1);
+  }
+  return chain;
+}
+
+const actions = (done: readonly string[]) => done.filter((line) => !line.startsWith("log"));
+
+test("consistency: a member that differs → its alarm, then a store until the alarm is gone (BT-f1)", () => {
+  const { consistency, state } = setUp();
+  apply(state.chain, 10);
+  const wrong = apply(new StateChain(0, undefined), 10, 2);
+  consistency.reported(2n, state.chain.current);
+  consistency.reported(3n, wrong.current);
+  consistency.tick(0);
+  assert.deepEqual(actions(state.done), ["raise 3"]);
+  state.quarantined = [3n];
+  consistency.tick(50);
+  consistency.tick(100);
+  assert.deepEqual(actions(state.done), ["raise 3", "resync 3"], "once for now");
+  consistency.tick(50 + RESYNC_RETRY_MS);
+  assert.deepEqual(actions(state.done), ["raise 3", "resync 3", "resync 3"]);
+  state.quarantined = [];
+  consistency.tick(20_000);
+  assert.deepEqual(actions(state.done), ["raise 3", "resync 3", "resync 3"], "compared anew");
+  consistency.reported(3n, state.chain.current);
+  consistency.tick(20_050);
+  assert.equal(actions(state.done).length, 3);
+});
+
+test("consistency: the leader differs → it hands over to those that agree, and serves no more (BT-f2)", () => {
+  const { consistency, state } = setUp();
+  apply(state.chain, 10, 2);
+  const right = apply(new StateChain(0, undefined), 10);
+  consistency.reported(2n, right.current);
+  consistency.reported(3n, right.current);
+  consistency.tick(0);
+  assert.equal(consistency.isSuspect, true);
+  assert.deepEqual(actions(state.done), ["raise 1", "hand over 2,3"]);
+  consistency.storeReplaced();
+  assert.equal(consistency.isSuspect, false);
+});
+
+test("consistency: who is ahead is compared when this member has come as far; who is behind what it remembers, later (BT-f6)", () => {
+  const { consistency, state } = setUp();
+  apply(state.chain, 10);
+  const ahead = apply(new StateChain(0, undefined), 20, 1);
+  consistency.reported(2n, ahead.current);
+  consistency.tick(0);
+  apply(state.chain, 20);
+  consistency.tick(50);
+  apply(state.chain, 40_000);
+  consistency.reported(3n, { index: 12, a: 99, b: 99 });
+  consistency.tick(100);
+  assert.deepEqual(state.done, []);
+});
+
+test("consistency: nobody can tell who is right → writes stop, at once or when members stay away", () => {
+  const two = setUp([1n, 2n]);
+  apply(two.state.chain, 10);
+  two.consistency.reported(2n, { index: 10, a: 1, b: 1 });
+  two.consistency.tick(0);
+  assert.deepEqual(actions(two.state.done), ["raise 0"]);
+  const three = setUp();
+  apply(three.state.chain, 10);
+  three.consistency.reported(2n, { index: 10, a: 1, b: 1 });
+  three.consistency.tick(0);
+  assert.deepEqual(actions(three.state.done), []);
+  three.consistency.tick(UNDECIDED_MS_MAX);
+  assert.deepEqual(actions(three.state.done), ["raise 0"]);
+});
+
+test("consistency: a member alone whose log says that its state was another → writes stop (BT-f5)", () => {
+  const { consistency, state } = setUp([1n]);
+  apply(state.chain, 10);
+  const entry = Buffer.from([0x22, 0]);
+  consistency.entry(stampEntry(entry, state.chain.at(5) as never));
+  consistency.entry(entry);
+  assert.deepEqual(state.done, []);
+  consistency.entry(stampEntry(entry, { index: 5, a: 1, b: 1 }));
+  assert.deepEqual(actions(state.done), ["raise 0"]);
+});
+
+test("consistency: reports → at round indexes to appends, of the newest to heartbeats; none while unknown", () => {
+  const { consistency, state } = setUp();
+  apply(state.chain, REPORT_ENTRIES + 7);
+  assert.equal(consistency.report(MessageType.APP_RESP)?.index, REPORT_ENTRIES);
+  assert.equal(consistency.report(MessageType.HEARTBEAT_RESP)?.index, REPORT_ENTRIES + 7);
+  state.chain = new StateChain(9, undefined);
+  assert.equal(consistency.report(MessageType.APP_RESP), undefined);
+  assert.notEqual(consistency.stamp(), undefined);
+});
+
+test("consistency: a member that does not know its digest takes over that of the first stamped entry", () => {
+  const { consistency, state } = setUp();
+  const leader = apply(new StateChain(0, undefined), 30);
+  state.chain = apply(new StateChain(20, undefined), 30);
+  consistency.entry(stampEntry(Buffer.from([0x22, 0]), leader.at(25) as never));
+  assert.equal(state.chain.agrees(leader.current), true);
+});
