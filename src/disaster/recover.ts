@@ -37,7 +37,7 @@ import { systemClock, systemDigests, systemEntropy } from "../host/index.ts";
 import { CHECKPOINT_KEY } from "../mvcc/index.ts";
 import type { Disk } from "../seam/index.ts";
 import { createWal, readWal, SEGMENT_BYTES } from "../wal/index.ts";
-import { emptyConfState } from "../wire/index.ts";
+import { emptyConfState, encodeStateDigest } from "../wire/index.ts";
 import { copyStore } from "./copy-store.ts";
 import { putMark } from "./mark.ts";
 import { turn } from "./survivor.ts";
@@ -201,13 +201,19 @@ async function standAlone(
   backend.put("members", Buffer.from(formatId(id)), Buffer.from(encodeMemberRecord(record)));
   const confState = { ...emptyConfState(), voters: [id] };
   backend.put("meta", META_CONF_STATE, encodeConfStateRow(confState));
-  backend.delete("meta", Buffer.from(META_DIGEST, "latin1"));
   backend.delete("local", CHECKPOINT_KEY);
   writeIncarnation(backend, incarnation);
   bumpRevision(backend, replay.revision + REVISION_BUMP);
   // As if it were an entry, of a term in which nobody else was elected.
   const point = { index: backend.applied.index + 1, term: log.term + 1 };
   backend.setApplied(point);
+  // All members to come have their state from here: its digests are compared from the first on.
+  const digest = {
+    index: point.index,
+    a: incarnation.readInt32LE(0),
+    b: incarnation.readInt32LE(4),
+  };
+  backend.put("meta", Buffer.from(META_DIGEST, "latin1"), encodeStateDigest(digest));
   putMark(backend, {
     before: { ...before, memberId: log.memberId, clusterId: log.clusterId },
     keptDirectory: plan.keptDirectory,
