@@ -4,7 +4,7 @@
  * one created first holds, and each waits for those created before it to go.
  */
 import { errors } from "../errors/index.ts";
-import { ClientError } from "./error.ts";
+import { cancelled, ClientError } from "./error.ts";
 import { valueOf } from "./kv-messages.ts";
 import type { Kv } from "./kv.ts";
 import type { Session } from "./session.ts";
@@ -46,7 +46,8 @@ export class Contender {
 
   /**
    * Creates the key unless it is there. Returns who holds: the key created first, and what was
-   * there before under ours.
+   * there before under ours. Aborting is heeded only after it: whoever leaves in the middle cannot
+   * know whether its key is still to come.
    */
   async enter(
     value: Bytes,
@@ -65,10 +66,11 @@ export class Contender {
       .if(compare.createRevision(this.key, "=", 0))
       .andThen(put, first)
       .orElse(op.get(this.key), first)
-      .commit({ signal: options.signal });
+      .commit();
     const [mine, holders] = answer.responses;
     const own = mine?.kind === "range" ? mine.range.kvs[0] : undefined;
     this.revision = own?.createRevision ?? answer.header.revision;
+    if (options.signal?.aborted === true) throw cancelled();
     return { own, holder: holders?.kind === "range" ? holders.range.kvs[0] : undefined };
   }
 
@@ -106,7 +108,9 @@ export class Contender {
 
   /** Removes the key after a wait that failed; when that fails too, the lease's end does it. */
   async giveUp(): Promise<void> {
-    await this.remove().catch(() => undefined);
+    // With no revision known, the key may be there all the same.
+    const removed = this.revision === 0 ? this.#client.kv.delete(this.key) : this.remove();
+    await removed.catch(() => undefined);
   }
 }
 
