@@ -4,6 +4,7 @@ export {
   DataDirectoryError,
   findDataDirectory,
   openDataDirectory,
+  parentOf,
   pathsOf,
   RECOVERY_READY,
 } from "./data-directory.ts";

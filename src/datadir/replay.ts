@@ -63,11 +63,13 @@ export class Replay {
 
   /**
    * In order and without gaps; those that the store has already have no effect. What the last of
-   * them did is durable with the next `commit` of the backend.
+   * them did is durable with the next `commit` of the backend. Stops where the store has come to
+   * `lastRevision`.
    */
-  async apply(entries: readonly Entry[]): Promise<void> {
+  async apply(entries: readonly Entry[], lastRevision = Number.MAX_SAFE_INTEGER): Promise<void> {
     const { backend } = this;
     for (const [position, entry] of entries.entries()) {
+      if (this.revision >= lastRevision) break;
       this.#apply(entry);
       if ((position + 1) % SLICE_ENTRIES !== 0) continue;
       const isDue =

@@ -71,19 +71,35 @@ export class BboltFile {
    * views of buffers that are not written again, but for `reusesBuffers`. Throws SnapshotCorrupt.
    */
   async *rows(bucket: string): AsyncGenerator<readonly BucketRow[], void, void> {
-    const found = this.#buckets.get(bucket);
-    if (found === undefined) return;
-    const rootPage = getU64(found.value, 0);
-    const root =
-      rootPage === 0
-        ? this.#pages.check(found.page, found.value.subarray(BUCKET_HEADER_BYTES))
-        : await this.#pages.read(rootPage, found.page);
+    const root = await this.#rootOf(bucket);
+    if (root === undefined) return;
     for await (const { rows, page } of this.#walk(root)) {
       if (rows.some((row) => row.isBucket)) {
         throw this.#pages.fault(page, "a bucket inside a bucket", "a row");
       }
       yield rows;
     }
+  }
+
+  /** The last key of a bucket, without reading what is before it. Throws SnapshotCorrupt. */
+  async lastKey(bucket: string): Promise<Buffer | undefined> {
+    let page = await this.#rootOf(bucket);
+    for (let depth = 0; page !== undefined && !page.isLeaf; depth += 1) {
+      if (page.count === 0) throw this.#pages.fault(page.id, "a branch of nothing", "a branch");
+      if (depth > DEPTH_MAX) throw this.#pages.fault(page.id, "a tree too deep", "less");
+      page = await this.#pages.read(this.#child(page, page.count - 1), page.id);
+    }
+    const last = page === undefined ? undefined : this.#leafRows(page, undefined).at(-1);
+    return last === undefined ? undefined : Buffer.from(last.key);
+  }
+
+  /** Undefined for a bucket that is not there. */
+  async #rootOf(bucket: string): Promise<Page | undefined> {
+    const found = this.#buckets.get(bucket);
+    if (found === undefined) return undefined;
+    const rootPage = getU64(found.value, 0);
+    if (rootPage !== 0) return this.#pages.read(rootPage, found.page);
+    return this.#pages.check(found.page, found.value.subarray(BUCKET_HEADER_BYTES));
   }
 
   async *#walk(root: Page): AsyncGenerator<{ rows: LeafRow[]; page: number }, void, void> {
