@@ -1,4 +1,5 @@
 /** What a member is told at its start, checked and typed: flags, environment or file made this. */
+import type { BackupSettings } from "../backup/index.ts";
 import type { Founder, Retention } from "../member/index.ts";
 import type { LogLevel } from "../seam/index.ts";
 import type { TlsOptions } from "../host/index.ts";
@@ -62,6 +63,11 @@ export interface ServerConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly watchProgressIntervalMs: number;
+
+  /** Undefined = no scheduled backups. */
+  readonly backup: BackupSettings | undefined;
+  /** Where the state of a new cluster of one comes from. */
+  readonly initialRestoreFrom: string | undefined;
 
   /** Minor version that we answer as: 4 to 7. */
   readonly minorVersion: number;

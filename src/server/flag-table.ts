@@ -248,6 +248,17 @@ const UNSAFE = rows("Unsafe", [
 ]);
 
 const HOLDFAST = rows("Holdfast", [
+  ["backup-location", "string", "", "works", "Directory for scheduled backups; none without it."],
+  ["backup-period", "duration", "15m", "works", "Time between two backups of the store."],
+  ["backup-log-period", "duration", "10s", "works", "Time between two archived parts of the log."],
+  ["backup-retention", "duration", "24h", "works", "Backups older than this are removed."],
+  [
+    "initial-restore-from",
+    "string",
+    "",
+    "works",
+    "Backups that a first member starts from when its data directory is empty.",
+  ],
   ["compat", "string", "3.7", "works", "Answer as this minor version: 3.4, 3.5, 3.6 or 3.7."],
   [
     "config-file",

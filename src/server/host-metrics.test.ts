@@ -6,6 +6,8 @@ import { MethodStats, ServerStats } from "../grpc/index.ts";
 import type { Member } from "../member/index.ts";
 import { Counter, Histogram } from "../base/index.ts";
 import { ManualTime } from "../testing/index.ts";
+import type { BackupMeasures } from "../backup/index.ts";
+import { backupMetrics } from "./backup-metrics.ts";
 import {
   connectionMetrics,
   debugVariables,
@@ -87,6 +89,23 @@ function peerAtRest() {
   };
 }
 
+function backupsAtRest(): BackupMeasures {
+  return {
+    images: 3,
+    imageFailures: 0,
+    imageMismatches: 0,
+    pieces: 0,
+    pieceFailures: 0,
+    gaps: 0,
+    bytesWritten: 0,
+    lastImage: { timeMs: 1_800_000_000_000, revision: 7 },
+    lastImageSeconds: 0,
+    lastImageBytes: 0,
+    archivedIndex: 0,
+    archivedTimeMs: 0,
+  };
+}
+
 async function metricsPage(): Promise<string> {
   const rpc = {
     methods: new Map(),
@@ -100,6 +119,7 @@ async function metricsPage(): Promise<string> {
     ...connectionMetrics({ refused: 3 }),
     ...peerMetrics(1n, () => [peerAtRest()]),
     ...tlsMetrics({ expiresAtMs: 1_800_000_000_000 }),
+    ...backupMetrics(backupsAtRest()),
   ];
   const gateway = openGateway({
     member: memberAtRest(),
@@ -155,6 +175,13 @@ test("metrics: the process tells of its own memory, files and time (HT-06)", asy
 
 test("metrics: connections that were refused are counted (FR-07)", async () => {
   assert.ok((await metricsPage()).includes("\nholdfast_connections_refused_total 3\n"));
+});
+
+test("metrics: backups tell of the newest, and are not shown where none are made (EQ-c5)", async () => {
+  const page = await metricsPage();
+  assert.ok(page.includes("\nholdfast_backup_images_total 3\n"));
+  assert.ok(page.includes("\nholdfast_backup_last_image_timestamp_seconds 1800000000\n"));
+  assert.deepEqual(backupMetrics(undefined), []);
 });
 
 test("metrics: the end of the certificate in seconds, and none without TLS (TL-01)", async () => {

@@ -166,6 +166,21 @@ test("config: https without a certificate is refused, half of one too (TL-06)", 
   assert.match(mixed.warnings.join(), /the scheme of http:\/\/localhost:2379 is http/);
 });
 
+test("config: backups are on with a location, and their times have defaults (EQ-c5)", () => {
+  assert.equal(resolve({}).backup, undefined);
+  assert.deepEqual(resolve({ "backup-location": "/b" }).backup, {
+    location: "/b",
+    periodMs: 900_000,
+    retentionMs: 86_400_000,
+    logPeriodMs: 10_000,
+  });
+  const other = resolve({ "backup-location": "/b", "backup-period": "1h30m" });
+  assert.equal(other.backup?.periodMs, 5_400_000);
+  for (const name of ["backup-period", "backup-retention", "backup-log-period"]) {
+    assert.match(refusal({ "backup-location": "/b", [name]: "0s" }), new RegExp(name));
+  }
+});
+
 test("config: retention in hours, durations or revisions", () => {
   const retention = (mode: string, text: string): unknown =>
     resolve({ "auto-compaction-mode": mode, "auto-compaction-retention": text }).retention;

@@ -3,6 +3,7 @@ import { LOG_LEVELS } from "../host/index.ts";
 import type { Retention } from "../member/index.ts";
 import type { LogLevel } from "../seam/index.ts";
 import type { Settings } from "./command-line.ts";
+import type { BackupSettings } from "../backup/index.ts";
 import type { ServerConfig } from "./config.ts";
 import { ConfigError, UsageError } from "./config-error.ts";
 import { FEATURE_GATES, FLAG_BY_NAME, type Flag, GATE_BY_EXPERIMENTAL } from "./flag-table.ts";
@@ -42,6 +43,8 @@ export function resolveConfig(given: Settings): Resolved {
     ...limitsOf(settings, warnings),
     ...timesOf(settings),
     retention: retentionOf(settings),
+    backup: backupOf(settings, warnings),
+    initialRestoreFrom: settings.given("initial-restore-from"),
     minorVersion,
     ...logOf(settings, minorVersion),
     reusePort: settings.flag("socket-reuse-port"),
@@ -230,6 +233,21 @@ function retentionOf(settings: Options): Retention {
     throw new ConfigError(`--auto-compaction-retention "${text}" is not a duration, such as 1h`);
   }
   return periodMs === 0 ? { mode: "off" } : { mode, periodMs };
+}
+
+function backupOf(settings: Options, warnings: string[]): BackupSettings | undefined {
+  const location = settings.given("backup-location");
+  const times = {
+    periodMs: settings.positiveMs("backup-period"),
+    retentionMs: settings.positiveMs("backup-retention"),
+    logPeriodMs: settings.positiveMs("backup-log-period"),
+  };
+  if (location !== undefined) return { location, ...times };
+  for (const name of ["backup-period", "backup-retention", "backup-log-period"]) {
+    if (settings.given(name) === undefined) continue;
+    warnings.push(`--${name} has no effect without --backup-location`);
+  }
+  return undefined;
 }
 
 function logOf(settings: Options, minorVersion: number) {

@@ -2,17 +2,25 @@
  * Puts a member together and takes it apart: the only place that knows every floor. Used by the
  * program (main.ts) and by whoever embeds a member.
  */
+import { BackupService } from "../backup/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
 import { openGateway, peerMetrics } from "../gateway/index.ts";
 import { GrpcServer } from "../grpc/index.ts";
 import { HTTP2_LIMITS_DEFAULT } from "../http2/index.ts";
-import { lockDirectory, systemClock, systemTimers } from "../host/index.ts";
+import {
+  hostDisk,
+  lockDirectory,
+  systemClock,
+  systemDigests,
+  systemTimers,
+} from "../host/index.ts";
 import { openMember, type RaftMember } from "../member/index.ts";
 import type { Peers } from "../peer/index.ts";
 import { openRpc, type Rpc } from "../rpc/index.ts";
 import type { Logger } from "../seam/index.ts";
 import { announce, announceVersion } from "./announcement.ts";
+import { backupMetrics } from "./backup-metrics.ts";
 import { bindClientPorts, type ClientPorts } from "./client-ports.ts";
 import type { ServerConfig } from "./config.ts";
 import { makeDataDirectory } from "./data-path.ts";
@@ -91,7 +99,8 @@ async function start(
   );
   const member = await openMember(options);
   if (network.peers !== undefined) peerPorts.open(network.peers.handle);
-  const { rpc, grpc } = serve(config, logger, member, ports, network.peers);
+  const backups = startBackups(config, logger, member);
+  const { rpc, grpc } = serve(config, logger, member, ports, { peers: network.peers, backups });
   const version = announceVersion(member, systemTimers, logger);
   return {
     clientUrls: ports.clientUrls,
@@ -111,6 +120,7 @@ async function start(
       await drained(grpc);
       grpc.close();
       await ports.close();
+      await backups?.close();
       await member.close();
       version.close();
       await peerPorts.close();
@@ -119,13 +129,30 @@ async function start(
   };
 }
 
+function startBackups(
+  config: ServerConfig,
+  logger: Logger,
+  member: RaftMember,
+): BackupService | undefined {
+  if (config.backup === undefined) return undefined;
+  return new BackupService({
+    source: member,
+    settings: config.backup,
+    disk: hostDisk,
+    digests: systemDigests,
+    clock: systemClock,
+    timers: systemTimers,
+    logger: logger.child("backup"),
+  });
+}
+
 /** The pages about health and metrics are answered from here on. */
 function serve(
   config: ServerConfig,
   logger: Logger,
   member: RaftMember,
   { door, metricsDoor, gate, tls }: ClientPorts,
-  peers: Peers | undefined,
+  { peers, backups }: { peers: Peers | undefined; backups: BackupService | undefined },
 ): { rpc: Rpc; grpc: GrpcServer } {
   const { minorVersion, txnOpsMax, requestBytesMax } = config;
   const serverVersion = serverVersionOf(minorVersion);
@@ -154,6 +181,7 @@ function serve(
       ...connectionMetrics(gate),
       ...tlsMetrics(tls),
       ...peerMetrics(member.id, () => peers?.measures() ?? []),
+      ...backupMetrics(backups?.measures),
     ],
     variables: debugVariables,
   });
