@@ -11,7 +11,11 @@ import type { Profile } from "../model/profiles.ts";
 import { Traffic } from "../model/traffic.ts";
 import { judge } from "../model/verdict.ts";
 import type { Cluster } from "./harness.ts";
-import { MemberEndpoint } from "./member-endpoint.ts";
+import { EtcdError } from "../../src/errors/index.ts";
+import { emptyRangeRequest } from "../../src/wire/index.ts";
+import type { StoreContent } from "../model/store-checks.ts";
+import { MemberEndpoint, pairOf } from "./member-endpoint.ts";
+import type { ClusterMember } from "./node.ts";
 
 export interface ClusterTrafficOptions {
   readonly profile: Profile;
@@ -24,6 +28,8 @@ export interface ClusterTrafficOptions {
 
 /** What the harness itself writes. */
 const OWN_KEY = "even";
+/** Older revisions that are looked at in each member's store. */
+const OLD_REVISIONS_MAX = 20;
 /** Longest time between the end of a lease and its revocation, apart from an election's. */
 const REVOKE_SLACK_MS = 4_000;
 
@@ -53,6 +59,10 @@ export class ClusterTraffic {
     return this.traffic.side.answered;
   }
 
+  get refusals(): number {
+    return this.traffic.side.refusals;
+  }
+
   start(): void {
     this.traffic.start();
   }
@@ -72,18 +82,21 @@ export class ClusterTraffic {
     this.traffic.end();
   }
 
-  /** What is wrong; empty = nothing. Each text begins with the name of the check. */
-  problems(): Problem[] {
+  /** What is wrong; empty = nothing. Others than its clients may have compacted up to `compacted`. */
+  problems(compacted = 0): Problem[] {
     const cluster = this.#cluster;
     const { chronicle } = cluster.invariants;
     const endRevision = Math.max(...cluster.live.map(({ running }) => running.currentRevision));
     const leasesLeft = cluster.live.flatMap(({ host, running }) =>
       running.leases().map((id) => `${id} on ${host}`),
     );
-    const leaseToleranceMs = this.traffic.leaseMaxMs * this.#drift;
+    const leaseToleranceMs = (this.traffic.leaseMaxMs * this.#drift) / (1 + this.#drift);
     const record = this.traffic.record(chronicle, endRevision);
     const calls = [...record.calls, ...this.#ownCalls(record.calls.length)];
-    return judge({ ...record, calls }, { leasesLeft, leaseToleranceMs });
+    const compactedRevision = compacted;
+    const stores = cluster.live.map(({ host, running }) => storeOf(host, running));
+    const ending = { leasesLeft, leaseToleranceMs, compactedRevision, stores };
+    return judge({ ...record, calls }, ending);
   }
 
   /** What the cluster put itself, to see whether all members come to the same. */
@@ -109,4 +122,21 @@ export class ClusterTraffic {
     if (problems.length === 0) return;
     throw new Error(problems.map(({ check, text }) => `${check}: ${text}`).join("\n"));
   }
+}
+
+/** Everything that a member itself holds at the end, now and at each revision that it still has. */
+function storeOf(member: string, running: ClusterMember): StoreContent {
+  const at = (revision: number) => {
+    const found = running.range({ ...emptyRangeRequest(), key: "a", rangeEnd: "z", revision });
+    return found instanceof EtcdError ? found.message : found.kvs.map((kv) => pairOf(kv));
+  };
+  const { currentRevision } = running;
+  const oldest = Math.max(1, running.measures.compactRevision);
+  const step = Math.max(1, Math.floor((currentRevision - oldest) / OLD_REVISIONS_MAX));
+  const states = new Map<number, ReturnType<typeof at>>();
+  for (let revision = oldest; revision < currentRevision; revision += step) {
+    states.set(revision, at(revision));
+  }
+  states.set(currentRevision, at(0));
+  return { member, states };
 }

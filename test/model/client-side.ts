@@ -15,6 +15,8 @@ export class ClientSide {
   known = 1;
   isOver = false;
   answered = 0;
+  /** Calls that were refused, or not answered. */
+  refusals = 0;
   #values = 0;
   #leases = 0;
 
@@ -56,6 +58,8 @@ export class ClientSide {
     if (outcome.kind === "ok") {
       this.known = Math.max(this.known, outcome.response.revision);
       this.answered += 1;
+    } else {
+      this.refusals += 1;
     }
     return outcome;
   }

@@ -12,7 +12,8 @@ export function compactedRevision(calls: readonly Call[]): number {
   return highest;
 }
 
-export function compactionProblems(calls: readonly Call[]): Problem[] {
+/** Others than the clients may have compacted up to `byOthers`, at any time. */
+export function compactionProblems(calls: readonly Call[], byOthers: number): Problem[] {
   const compactions = calls.filter(({ request }) => request.kind === "compact");
   const problems: Problem[] = [];
   const complain = (text: string): void => void problems.push({ check: "compaction", text });
@@ -29,7 +30,8 @@ export function compactionProblems(calls: readonly Call[]): Problem[] {
       const asked = highest(compactions, (one) => {
         return one.outcome.kind !== "refused" && one.calledAt < call.returnedAt;
       });
-      if (revision >= asked) complain(`${name(call)} was refused as compacted, asked was ${asked}`);
+      if (revision >= Math.max(asked, byOthers))
+        complain(`${name(call)} was refused as compacted, asked was ${asked}`);
     }
   }
   return problems.slice(0, 10);

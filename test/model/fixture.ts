@@ -13,6 +13,7 @@ import type {
 } from "./history.ts";
 import { kv, range, Recorder } from "./history.ts";
 import { deletedPair, Replay } from "./replay.ts";
+import type { StoreContent } from "./store-checks.ts";
 import { judge } from "./verdict.ts";
 
 export interface Open {
@@ -27,6 +28,7 @@ export class RunOfHand {
   readonly chronicle = new Map<number, HistoryEvent[]>();
   readonly replay = new Replay();
   leasesLeft: string[] = [];
+  stores: StoreContent[] = [];
 
   /** What the members applied at the next revision. */
   happens(...events: HistoryEvent[]): number {
@@ -117,7 +119,9 @@ export class RunOfHand {
   }
 
   judge(): Problem[] {
-    return judge(this.record, { leasesLeft: this.leasesLeft, leaseToleranceMs: 0 });
+    const { leasesLeft, stores } = this;
+    const ending = { leasesLeft, leaseToleranceMs: 0, compactedRevision: 0, stores };
+    return judge(this.record, ending);
   }
 
   /** The names of the checks that found something. */

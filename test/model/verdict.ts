@@ -3,12 +3,17 @@ import { compactionProblems, compactedRevision } from "./compaction-checks.ts";
 import type { Problem, RunRecord } from "./history.ts";
 import { leaseProblems } from "./lease-checks.ts";
 import { explain } from "./linearizable.ts";
+import { type StoreContent, storeProblems } from "./store-checks.ts";
 import { watchProblems } from "./watch-checks.ts";
 
 export interface Ending {
   /** Leases and leased keys that are still there after all had time to end. */
   readonly leasesLeft: readonly string[];
   readonly leaseToleranceMs: number;
+  /** The highest revision that others than the recorded clients may have compacted. */
+  readonly compactedRevision: number;
+  /** What each member holds. */
+  readonly stores: readonly StoreContent[];
 }
 
 /** What is wrong with the run; the first problem is the one nearest to its cause. */
@@ -16,13 +21,15 @@ export function judge(record: RunRecord, ending: Ending): Problem[] {
   const { problems, replay, causes, events } = explain(record);
   // Without a history that everyone agrees on there is nothing to hold the rest against.
   if (problems.length > 0) return [...problems];
+  const compacted = Math.max(ending.compactedRevision, compactedRevision(record.calls));
   return [
-    ...compactionProblems(record.calls),
+    ...storeProblems(ending.stores, replay),
+    ...compactionProblems(record.calls, ending.compactedRevision),
     ...watchProblems(record.watches, {
       events,
       replay,
       endRevision: record.endRevision,
-      compactedRevision: compactedRevision(record.calls),
+      compactedRevision: compacted,
     }),
     ...leaseProblems(record, {
       causes,

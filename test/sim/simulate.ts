@@ -9,9 +9,6 @@ import { type Failure, failureOf, type Outcome } from "./outcome.ts";
 import { makePlan, type Plan, type PlanOptions } from "./plan.ts";
 import { Traffic } from "./traffic.ts";
 
-/** Between two looks at watches whose member is gone. */
-const MEND_MS = 200;
-
 export interface SimulateOptions extends PlanOptions {
   /** This plan, whatever the other options say. */
   readonly plan?: Plan;
@@ -31,7 +28,9 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
     ...(options.traceFile === undefined ? {} : { traceFile: options.traceFile }),
   });
   cluster.driftMax = plan.drift;
-  const traffic = new Traffic(cluster, plan.traffic, new Prng(plan.traffic.seed));
+  const hasDrift = plan.faults.some(({ kind }) => kind === "clockDrift");
+  const drift = hasDrift ? plan.drift : 0;
+  const traffic = new Traffic(cluster, plan.traffic, new Prng(plan.traffic.seed), drift);
   const schedule = new Schedule(cluster, plan.faults, () => traffic.refusals);
   let failure: Failure | undefined;
   try {
@@ -69,9 +68,7 @@ async function run(
 ): Promise<void> {
   await cluster.startAll();
   traffic.start();
-  const mending = cluster.time.every(MEND_MS, () => traffic.mend());
   await schedule.during(plan.simulatedMs);
-  mending.cancel();
   await traffic.finish();
   await cluster.heal();
   await traffic.settle();
