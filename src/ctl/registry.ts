@@ -3,6 +3,7 @@
  * added by a file in commands/ that exports a Command, and a row here.
  */
 import type { Command, Entry, Group } from "./command.ts";
+import { CLUSTER_COMMANDS, CLUSTER_COMMANDS_V2 } from "./registry-cluster.ts";
 
 function row(
   group: Group,
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Entry[] = [
     "Gets the key or a range of keys",
     async () => (await import("./commands/get.ts")).get,
   ),
+  ...CLUSTER_COMMANDS,
   row(
     "Utility",
     "version",
@@ -42,4 +44,4 @@ export const COMMANDS: readonly Entry[] = [
  * Commands as etcdctl has them with ETCDCTL_API=2, called so or with --compat. They get the global
  * flags of the third API, and flags of their own.
  */
-export const COMMANDS_V2: readonly Entry[] = [];
+export const COMMANDS_V2: readonly Entry[] = CLUSTER_COMMANDS_V2;

@@ -1,5 +1,6 @@
 /** The header of an answer, and the pairs in it, as JSON and as fields. */
 import type { KeyValue, ResponseHeader } from "../../client/index.ts";
+import { NEWEST_MINOR } from "../compat.ts";
 import { hex16 } from "../go-values.ts";
 import { type GoJson, omitEmpty } from "./json.ts";
 import { quote } from "./quote.ts";
@@ -23,12 +24,16 @@ export function hexHeaderJson(header: ResponseHeader): Record<string, GoJson> {
   };
 }
 
-/** Lines `"ClusterID" : 1` and so on; the revision only where there is one. */
-export function headerFields(header: ResponseHeader, isHex: boolean): string {
+/** Lines `"ClusterID" : 1` and so on; from 3.7 on the revision only where there is one. */
+export function headerFields(
+  header: ResponseHeader,
+  isHex: boolean,
+  minor = NEWEST_MINOR,
+): string {
   const id = (value: bigint): string => (isHex ? value.toString(16) : String(value));
   return (
     `"ClusterID" : ${id(header.clusterId)}\n"MemberID" : ${id(header.memberId)}\n` +
-    (header.revision > 0 ? `"Revision" : ${header.revision}\n` : "") +
+    (header.revision > 0 || minor < 7 ? `"Revision" : ${header.revision}\n` : "") +
     `"RaftTerm" : ${header.raftTerm}\n`
   );
 }

@@ -10,9 +10,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   const line = (cells: readonly string[], align: (text: string, width: number) => string): string =>
     `|${cells.map((cell, column) => ` ${align(cell, widths[column] as number)} `).join("|")}|`;
   const body = rows.map((row) => line(row, (text, width) => padStart(text, width)));
-  return [rule, line(names, centred), rule, ...body, ...(body.length > 0 ? [rule] : []), ""].join(
-    "\n",
-  );
+  return [rule, line(names, centred), rule, ...body, rule, ""].join("\n");
 }
 
 function padStart(text: string, width: number): string {
