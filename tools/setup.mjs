@@ -135,12 +135,17 @@ export function build() {
   }
 }
 
-/** Packages and dist/, as `npm start` and `npm test` need them; false when the build failed. */
-export function setUp() {
+/** Packages alone, for what runs from the sources. */
+export function setUpPackages() {
   if (Number(process.versions.node.split(".")[0]) < 20) {
     fail(`Node ${process.versions.node} is too old: 20 or newer is wanted to set up`);
   }
   install();
+}
+
+/** Packages and dist/, as `npm start` and `npm test` need them; false when the build failed. */
+export function setUp() {
+  setUpPackages();
   return build();
 }
 

@@ -36,18 +36,24 @@ interface SealedBatch {
 class MemoryTable {
   readonly keys: string[];
   readonly values: Map<string, Buffer>;
+  /** Of all keys and values. */
+  bytes: number;
 
-  constructor(keys: string[] = [], values: Map<string, Buffer> = new Map()) {
+  constructor(keys: string[] = [], values: Map<string, Buffer> = new Map(), bytes = 0) {
     this.keys = keys;
     this.values = values;
+    this.bytes = bytes;
   }
 
   clone(): MemoryTable {
-    return new MemoryTable([...this.keys], new Map(this.values));
+    return new MemoryTable([...this.keys], new Map(this.values), this.bytes);
   }
 
   set(key: string, value: Buffer | undefined): void {
-    const isKnown = this.values.has(key);
+    const known = this.values.get(key);
+    const isKnown = known !== undefined;
+    if (known !== undefined) this.bytes -= key.length + known.length;
+    if (value !== undefined) this.bytes += key.length + value.length;
     if (value === undefined) {
       if (!isKnown) return;
       this.values.delete(key);
@@ -232,9 +238,7 @@ export class MemoryBackend implements Backend {
 
   sizeBytes(): { total: number; inUse: number } {
     let bytes = 0;
-    for (const table of this.medium.tables.values()) {
-      for (const [key, value] of table.values) bytes += key.length + value.length;
-    }
+    for (const table of this.medium.tables.values()) bytes += table.bytes;
     return { total: bytes, inUse: bytes };
   }
 

@@ -67,14 +67,14 @@ test("simulated disk: truncate → the bytes beyond read as zero when the file g
 });
 
 test("simulated disk: faults → the chosen call fails, a full disk refuses growth", async () => {
-  const disk = new SimulatedDisk({ capacityBytes: 1000 });
+  const disk = new SimulatedDisk({ capacityBytes: 1024 });
   const file = await disk.open("/a", "create");
   disk.failNext("sync", "EIO", 1);
   await file.sync();
   await assert.rejects(file.sync(), { code: "EIO" });
   await file.sync();
-  await file.write(Buffer.alloc(1000), 0);
-  await assert.rejects(file.write(Buffer.alloc(1), 1000), { code: "ENOSPC" });
+  await file.write(Buffer.alloc(1024, "x"), 0);
+  await assert.rejects(file.write(Buffer.alloc(1), 1024), { code: "ENOSPC" });
   await file.write(Buffer.alloc(1000, "y"), 0);
   await assert.rejects(disk.open("/a", "create"), { code: "EEXIST" });
   await assert.rejects(disk.open("/b", "read"), { code: "ENOENT" });

@@ -12,7 +12,7 @@ export class SimulatedProcess implements Clock, Timers {
   #held: (() => void)[] = [];
   #isPaused = false;
   #hasEnded = false;
-  #endRuns: (() => void)[] = [];
+  readonly #endRuns = new Set<() => void>();
   /** Added to the wall clock: how wrong this host's is. */
   wallOffsetMs = 0;
   /** Runs that had to wait for the process to go on. */
@@ -118,10 +118,11 @@ export class SimulatedProcess implements Clock, Timers {
     for (const run of held) this.#time.soon(() => this.enter(run));
   }
 
-  /** Called when the process ends; at once when it has. */
-  onEnd(run: () => void): void {
+  /** Called when the process ends; at once when it has. Answers how to take it back. */
+  onEnd(run: () => void): () => void {
     if (this.#hasEnded) run();
-    else this.#endRuns.push(run);
+    else this.#endRuns.add(run);
+    return () => this.#endRuns.delete(run);
   }
 
   /** Nothing that it planned runs any more. */
@@ -129,8 +130,8 @@ export class SimulatedProcess implements Clock, Timers {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#held = [];
-    const runs = this.#endRuns;
-    this.#endRuns = [];
+    const runs = [...this.#endRuns];
+    this.#endRuns.clear();
     for (const run of runs) run();
   }
 }

@@ -1,11 +1,11 @@
 /** What must hold at every moment of a run, whatever the faults; a breach fails the run at once. */
-import { createHash } from "node:crypto";
 import {
   type AppliedPoint,
   MemoryBackend,
   type MemoryBackendOptions,
   type Table,
 } from "../../src/backend/index.ts";
+import { crc32c } from "../../src/base/index.ts";
 import type { NetworkEvent } from "../../src/testing/index.ts";
 import { type Entry, keyValueKey, type Message, MessageType } from "../../src/wire/index.ts";
 import type { HistoryEvent } from "../model/history.ts";
@@ -179,6 +179,6 @@ function isEffect(table: Table, key: Buffer): boolean {
 }
 
 function effect(table: Table, key: Buffer, value: Buffer | undefined): string {
-  const content = value === undefined ? "gone" : createHash("md5").update(value).digest("hex");
-  return `${table}/${key.toString("hex")}=${content.slice(0, 12)}`;
+  const content = value === undefined ? "gone" : `${value.length}:${crc32c(0, value)}`;
+  return `${table}/${key.toString("hex")}=${content}`;
 }

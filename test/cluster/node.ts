@@ -161,8 +161,15 @@ export class ClusterNode {
   whileRunning<T>(promise: Promise<T>): Promise<T> {
     promise.catch(() => undefined);
     return new Promise((resolve, reject) => {
-      this.process.onEnd(() => reject(new ProcessGone(this.host)));
-      promise.then(resolve, reject);
+      const forget = this.process.onEnd(() => reject(new ProcessGone(this.host)));
+      const settled = (settle: () => void): void => {
+        forget();
+        settle();
+      };
+      promise.then(
+        (value) => settled(() => resolve(value)),
+        (error: unknown) => settled(() => reject(error)),
+      );
     });
   }
 

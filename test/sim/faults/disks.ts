@@ -3,6 +3,17 @@ import { anyNode, type FaultRun } from "./run.ts";
 
 /** Calls of the disk among which the one is that fails. */
 const CALLS_MAX = 8;
+/** Durable writes are most of what a log does. */
+const OPERATIONS = [
+  "writeDurable",
+  "writeDurable",
+  "writeDurable",
+  "write",
+  "sync",
+  "open",
+  "rename",
+  "truncate",
+] as const;
 
 /** What the disk is like ends with the power, and the member begins anew. */
 function endWithCrash(run: FaultRun, node: ReturnType<typeof anyNode>, mend: () => void): void {
@@ -21,9 +32,12 @@ export const disks = {
   writeError: (run: FaultRun) => {
     const { prng } = run;
     const node = anyNode(run);
-    const operation = prng.pick(["write", "writeDurable", "sync", "open", "rename"] as const);
+    const operation = prng.pick(OPERATIONS);
+    // Files are made, synced and renamed most of all by a member that starts.
+    if (operation !== "writeDurable" && prng.chance(0.5) && node.isRunning) node.kill();
     node.disk.failNext(operation, prng.pick(["EIO", "ENOSPC"]), prng.below(CALLS_MAX));
     endWithCrash(run, node, () => undefined);
+    run.later(run.lengthMs / 2, () => run.hosts.restart([node]));
   },
 
   /** The log cannot be read: by a member that starts, or for a follower that lags. */
@@ -39,9 +53,8 @@ export const disks = {
   fullDisk: (run: FaultRun) => {
     const node = anyNode(run);
     const { disk } = node;
-    disk.capacityBytes = disk.usedBytes() + run.prng.below(4_096);
-    // What is laid out ahead is written where there is room already: most see a full disk anew.
-    if (run.prng.chance(0.5)) node.crash();
+    disk.capacityBytes = disk.usedBytes() + run.prng.pick([0, 1_024, 8_192]);
+    if (run.prng.chance(0.3)) node.crash();
     run.later(run.lengthMs / 2, () => run.hosts.restart([node]));
     endWithCrash(run, node, () => {
       disk.capacityBytes = Number.MAX_SAFE_INTEGER;

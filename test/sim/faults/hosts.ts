@@ -8,11 +8,17 @@ interface Flip {
   readonly bit: number;
 }
 
+export function urlOf(host: string): string {
+  return `http://${host}:2380`;
+}
+
 export class Hosts {
   readonly #cluster: Cluster;
   /** Faults of its disk that each host has now. */
   readonly #diskFaults = new Map<ClusterNode, number>();
   readonly #flips = new Map<ClusterNode, Flip[]>();
+  /** Hosts that come as soon as the cluster has them as members. */
+  readonly #expected = new Set<string>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -34,6 +40,29 @@ export class Hosts {
     const flips = this.#flips.get(node) ?? [];
     this.#flips.set(node, [...flips, flip]);
     node.mayFail = true;
+  }
+
+  /** The cluster is asked to take a member on this host; whether it did, an answer may never say. */
+  expect(host: string): void {
+    this.#expected.add(host);
+  }
+
+  /** Now and then: starts hosts that the cluster has taken in. */
+  look(): void {
+    for (const host of this.#expected) {
+      for (const { running } of this.#cluster.live) {
+        const members = [...running.members()];
+        const row = members.find(({ peerUrls }) => peerUrls.includes(urlOf(host)));
+        if (row === undefined) continue;
+        const { clusterId } = running;
+        this.#expected.delete(host);
+        const node = this.#cluster.addHost(host);
+        const beginning = { kind: "join", clusterId, id: row.id, members } as const;
+        node.beginning = () => Promise.resolve(beginning);
+        this.restart([node]);
+        break;
+      }
+    }
   }
 
   /** Hosts whose process is gone get a new one. */

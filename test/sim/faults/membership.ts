@@ -1,6 +1,7 @@
 /** Members that come, as learners or at once, are promoted, and go again. */
 import type { MembershipChange, Waiter } from "../../../src/member/index.ts";
 import type { ClusterMember, ClusterNode } from "../../cluster/node.ts";
+import { urlOf } from "./hosts.ts";
 import type { FaultRun } from "./run.ts";
 
 /** Hosts that came during the run have names of this kind. */
@@ -39,19 +40,10 @@ async function ask(
 }
 
 async function addGuest(run: FaultRun, isLearner: boolean): Promise<void> {
-  const { cluster, hosts } = run;
   // By the time at which it came, for whoever reads the trace.
-  const name = `${GUEST}${Math.floor(cluster.nowMs)}`;
-  const urls = [`http://${name}:2380`];
-  const clusterId = cluster.live[0]?.running.clusterId;
-  if (clusterId === undefined) return;
-  const change = await ask(run, (member, waiter) => member.addMember(urls, isLearner, waiter));
-  const row = change?.members.find(({ peerUrls }) => peerUrls[0] === urls[0]);
-  if (change === undefined || row === undefined) return;
-  const node = cluster.addHost(name);
-  const { members } = change;
-  node.beginning = () => Promise.resolve({ kind: "join", clusterId, id: row.id, members });
-  hosts.restart([node]);
+  const name = `${GUEST}${Math.floor(run.cluster.nowMs)}`;
+  run.hosts.expect(name);
+  await ask(run, (member, waiter) => member.addMember([urlOf(name)], isLearner, waiter));
 }
 
 async function promote(run: FaultRun, guest: ClusterNode): Promise<void> {

@@ -24,6 +24,8 @@ const INJECT: Readonly<Record<FaultKind, Inject>> = {
 
 /** What a fault brings about may come this many election timeouts after its end. */
 const AFTERMATH_TIMEOUTS = 3;
+/** Between two looks at who is a member now. */
+const LOOK_MS = 100;
 
 export class Schedule {
   readonly done: Done = { membershipChanges: 0, compactions: 0, defragmentations: 0 };
@@ -54,6 +56,8 @@ export class Schedule {
     for (const fault of this.#faults) {
       cluster.time.after(fault.atMs, () => this.#begin(fault));
     }
+    // To the end of the run: a change may be made long after it was asked for.
+    cluster.time.every(LOOK_MS, () => this.#hosts.look());
     await cluster.run(ms);
     await cluster.until(() => this.#pending === 0, "the faults to end");
     cluster.note(`faults are over after ${Math.round(cluster.nowMs - startMs)} ms`);
