@@ -25,15 +25,24 @@ export class Context {
   readonly words: readonly string[];
   /** Y of the etcdctl 3.Y whose lines and columns are wanted. */
   readonly minor: number;
+  /** How many arguments stood before `--`; undefined without one. */
+  readonly dashAt: number | undefined;
   #isSettled = false;
   #client: Promise<Client> | undefined;
   #format: Format | undefined;
 
-  constructor(io: CtlIo, flags: Flags, words: readonly string[], minor = NEWEST_MINOR) {
+  constructor(
+    io: CtlIo,
+    flags: Flags,
+    words: readonly string[],
+    minor = NEWEST_MINOR,
+    dashAt: number | undefined = undefined,
+  ) {
     this.io = io;
     this.flags = flags;
     this.words = words;
     this.minor = minor;
+    this.dashAt = dashAt;
   }
 
   /** Reads the environment into the flags, once; commands that ask no server do without. */

@@ -15,12 +15,12 @@ export const Exit = {
   BAD_ARGS: 128,
 } as const;
 
-/** Ends the command with `Error: <message>` on stderr and a code. */
+/** Ends the command with `Error: <message>` on stderr and a code. `cause`: the client's error. */
 export class CtlError extends Error {
   readonly exitCode: number;
 
-  constructor(message: string, exitCode: number = Exit.ERROR) {
-    super(message);
+  constructor(message: string, exitCode: number = Exit.ERROR, cause?: unknown) {
+    super(message, { cause });
     this.name = "CtlError";
     this.exitCode = exitCode;
   }

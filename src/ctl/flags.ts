@@ -23,8 +23,10 @@ export class Flags {
   readonly #specs: readonly FlagSpec[];
 
   constructor(specs: readonly FlagSpec[]) {
-    this.#specs = specs;
-    for (const spec of specs) this.#values.set(spec.name, read(spec, spec.initial));
+    const names = new Set<string>();
+    // A command's own flag stands before a global one of the same name.
+    this.#specs = specs.filter(({ name }) => !names.has(name) && names.add(name));
+    for (const spec of this.#specs) this.#values.set(spec.name, read(spec, spec.initial));
   }
 
   get specs(): readonly FlagSpec[] {
@@ -146,7 +148,7 @@ function shortFlags(word: string, next: string | undefined, flags: Flags, set: S
     const rest = word.slice(at + 1);
     const spec = [...flags.specs, HELP].find((one) => one.short === letter);
     if (spec === undefined) {
-      throw new FlagError(`unknown shorthand flag: ${quoteLetter(letter)} in -${word.slice(at)}`);
+      throw new FlagError(`unknown shorthand flag: '${letter}' in -${word.slice(at)}`);
     }
     if (rest.startsWith("=") && rest.length > 1) return set(spec, rest.slice(1)), 0;
     if (spec.kind === "bool") {
@@ -161,10 +163,6 @@ function shortFlags(word: string, next: string | undefined, flags: Flags, set: S
     return 1;
   }
   return 0;
-}
-
-function quoteLetter(letter: string): string {
-  return `'${letter}'`;
 }
 
 function setNamed(flags: Flags, spec: FlagSpec, text: string): void {

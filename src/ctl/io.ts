@@ -16,5 +16,23 @@ export interface CtlIo {
   /** Asks at the terminal without showing what is typed. */
   readPassword(prompt: string): Promise<string>;
   /** Runs `handle` at each SIGINT and SIGTERM until the returned function is called. */
-  onInterrupt(handle: () => void): () => void;
+  onInterrupt(handle: (signal: "SIGINT" | "SIGTERM") => void): () => void;
+  /**
+   * Starts a program with our environment and `env` beside it, our stdout and stderr, and nothing
+   * to read.
+   */
+  start(words: readonly string[], env: Readonly<Record<string, string>>): Child;
+}
+
+/** A program that was started. */
+export interface Child {
+  /** How it ended. Never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+export interface ChildEnd {
+  readonly exitCode: number;
+  /** In Go's words: `exit status 1`, `signal: killed`; undefined when all went well. */
+  readonly error: string | undefined;
 }

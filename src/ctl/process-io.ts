@@ -1,6 +1,8 @@
 /** The process's own streams, environment and signals. */
+import { spawn } from "node:child_process";
 import { readSync, writeSync } from "node:fs";
-import type { CtlIo } from "./io.ts";
+import { constants } from "node:os";
+import type { Child, ChildEnd, CtlIo } from "./io.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -17,6 +19,7 @@ export function processIo(): CtlIo {
     stdinLines,
     readPassword,
     onInterrupt,
+    start: (words, env) => startChild(words, env, "inherit"),
   };
 }
 
@@ -103,11 +106,56 @@ function readByte(one: Buffer): number {
   }
 }
 
-function onInterrupt(handle: () => void): () => void {
+function onInterrupt(handle: (signal: "SIGINT" | "SIGTERM") => void): () => void {
   process.on("SIGINT", handle);
   process.on("SIGTERM", handle);
   return () => {
     process.off("SIGINT", handle);
     process.off("SIGTERM", handle);
   };
+}
+
+/** `outputs` as in Node's `stdio`: where the child's stdout and stderr go. */
+export function startChild(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  outputs: "inherit" | "pipe",
+  take: (data: Buffer) => void = () => undefined,
+): Child {
+  const [program = "", ...args] = words;
+  const child = spawn(program, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", outputs, outputs],
+  });
+  child.stdout?.on("data", take);
+  child.stderr?.on("data", take);
+  const ended = new Promise<ChildEnd>((resolve) => {
+    child.on("error", (error) => resolve({ exitCode: 1, error: startError(program, error) }));
+    child.on("close", (code, signal) => resolve(endOf(code, signal)));
+  });
+  return { ended, kill: (signal) => void child.kill(signal) };
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): ChildEnd {
+  if (signal !== null) {
+    const name = SIGNAL_TEXTS[signal] ?? String(constants.signals[signal]);
+    return { exitCode: 255, error: `signal: ${name}` };
+  }
+  return { exitCode: code ?? 1, error: code === 0 ? undefined : `exit status ${code ?? 1}` };
+}
+
+const SIGNAL_TEXTS: Readonly<Record<string, string>> = {
+  SIGTERM: "terminated",
+  SIGKILL: "killed",
+  SIGINT: "interrupt",
+  SIGHUP: "hangup",
+  SIGSEGV: "segmentation fault",
+};
+
+function startError(program: string, error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "EACCES") return `fork/exec ${program}: permission denied`;
+  if (code !== "ENOENT") return error.message;
+  if (program.includes("/")) return `fork/exec ${program}: no such file or directory`;
+  return `exec: ${JSON.stringify(program)}: executable file not found in $PATH`;
 }

@@ -15,9 +15,23 @@ export async function runCtl(words: readonly string[], io: CtlIo): Promise<numbe
     await run(words, io);
     return Exit.SUCCESS;
   } catch (error) {
-    if (!(error instanceof CtlExit)) io.stderr(`Error: ${(error as Error).message}\n`);
+    if (error instanceof CtlExit) return error.exitCode;
+    noteConnection(error, io);
+    io.stderr(`Error: ${(error as Error).message}\n`);
     return error instanceof CtlError ? error.exitCode : Exit.ERROR;
   }
+}
+
+/**
+ * "context deadline exceeded" says nothing of why; what the client knows of it comes before, as a
+ * line of the log, so that the error itself stays as scripts expect it.
+ */
+function noteConnection(error: unknown, io: CtlIo): void {
+  const { cause } = error as Error;
+  const { detail, endpoint } = (cause ?? error) as { detail?: string; endpoint?: string };
+  if (detail === undefined) return;
+  const ts = new Date().toISOString();
+  io.stderr(`${JSON.stringify({ level: "warn", ts, msg: "no answer", endpoint, detail })}\n`);
 }
 
 async function run(given: readonly string[], io: CtlIo): Promise<void> {
@@ -33,7 +47,7 @@ async function run(given: readonly string[], io: CtlIo): Promise<void> {
     const { commandHelp } = await import("./help.ts");
     return io.stdout(commandHelp(found.entry, command));
   }
-  const context = new Context(io, flags, words, minor);
+  const context = new Context(io, flags, words, minor, line.dashAt);
   try {
     await command.run(context, line.args, flags);
   } finally {
@@ -56,8 +70,9 @@ async function readLine(
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
     io.stderr(`Error: ${error.message}\n`);
-    const { commandHelp } = await import("./help.ts");
-    io.stderr(commandHelp(entry, command));
+    const { name } = entry;
+    const usage = `Usage:\n  etcdctl ${name} ${command.usage}`.trimEnd();
+    io.stderr(`${usage}\nRun 'etcdctl ${name} --help' for its options.\n`);
     throw new CtlExit(Exit.ERROR);
   }
 }

@@ -47,7 +47,7 @@ export const get: Command = {
   run: async (context, args, flags) => {
     const { key, request } = getRequest(args, flags);
     const client = await context.client();
-    const answer = await client.get(key, { ...request, timeoutMs: context.timeoutMs });
+    const answer = await client.kv.get(key, { ...request, timeoutMs: context.timeoutMs });
     if (flags.on("count-only") && context.format !== "fields") {
       throw new CtlError("--count-only is only for `--write-out=fields`", Exit.BAD_ARGS);
     }
@@ -55,7 +55,7 @@ export const get: Command = {
     if (isValueOnly && context.format !== "simple") {
       throw new CtlError("print-value-only is only for `--write-out=simple`", Exit.BAD_ARGS);
     }
-    context.print(printRange(answer, { isHex: context.isHex, isValueOnly }));
+    context.print(printRange(answer, { isHex: context.isHex, minor: context.minor, isValueOnly }));
   },
 };
 

@@ -15,6 +15,8 @@ import { deleteProto, putProto, rangeProto, txnProto } from "./kv-proto.ts";
 /** How all of them are shown. */
 export interface KvStyle {
   readonly isHex: boolean;
+  /** Y of the etcdctl 3.Y whose output is wanted. */
+  readonly minor: number;
   /** Only values, in the simple format. */
   readonly isValueOnly?: boolean;
 }
@@ -49,7 +51,7 @@ export function printDelete(answer: DeleteResponse, style: KvStyle): Printable {
 export function printTxn(answer: TxnResponse, style: KvStyle): Printable {
   return {
     simple: () => txnLines(answer, style),
-    json: () => `${goJson(txnJson(answer))}\n`,
+    json: () => `${goJson(txnJson(answer, style.minor))}\n`,
     fields: () => txnFields(answer, style),
     protobuf: () => txnProto(answer),
   };
@@ -119,45 +121,49 @@ function deleteJson(answer: DeleteResponse): GoJson {
   });
 }
 
-function txnJson(answer: TxnResponse): GoJson {
+function txnJson(answer: TxnResponse, minor: number): GoJson {
   return omitEmpty({
     header: headerJson(answer.header),
     succeeded: answer.succeeded,
-    responses: answer.responses.map((result) => ({ Response: resultJson(result) })),
+    responses: answer.responses.map((result) => ({ Response: resultJson(result, minor) })),
   });
 }
 
-function resultJson(result: TxnResult): GoJson {
+/** Up to 3.4 the name is that of the Go struct's field. */
+function resultJson(result: TxnResult, minor: number): GoJson {
+  const isOld = minor <= 4;
   switch (result.kind) {
     case "range":
-      return { response_range: rangeJson(result.range) };
+      return { [isOld ? "ResponseRange" : "response_range"]: rangeJson(result.range) };
     case "put":
-      return { response_put: putJson(result.put) };
-    case "deleteRange":
-      return { response_delete_range: deleteJson(result.deleteRange) };
+      return { [isOld ? "ResponsePut" : "response_put"]: putJson(result.put) };
+    case "deleteRange": {
+      const name = isOld ? "ResponseDeleteRange" : "response_delete_range";
+      return { [name]: deleteJson(result.deleteRange) };
+    }
     case "txn":
-      return { response_txn: txnJson(result.txn) };
+      return { [isOld ? "ResponseTxn" : "response_txn"]: txnJson(result.txn, minor) };
   }
 }
 
-function rangeFields(answer: RangeResponse, { isHex }: KvStyle): string {
+function rangeFields(answer: RangeResponse, { isHex, minor }: KvStyle): string {
   const kvs = answer.kvs.map((kv) => keyValueFields("", kv, isHex)).join("");
   const end = `"More" : ${answer.more}\n"Count" : ${answer.count}\n`;
-  return headerFields(answer.header, isHex) + kvs + end;
+  return headerFields(answer.header, isHex, minor) + kvs + end;
 }
 
-function putFields({ header, prevKv }: PutResponse, { isHex }: KvStyle): string {
-  return headerFields(header, isHex) + (prevKv ? keyValueFields("Prev", prevKv, isHex) : "");
+function putFields({ header, prevKv }: PutResponse, { isHex, minor }: KvStyle): string {
+  return headerFields(header, isHex, minor) + (prevKv ? keyValueFields("Prev", prevKv, isHex) : "");
 }
 
-function deleteFields(answer: DeleteResponse, { isHex }: KvStyle): string {
+function deleteFields(answer: DeleteResponse, { isHex, minor }: KvStyle): string {
   const kvs = answer.prevKvs.map((kv) => keyValueFields("Prev", kv, isHex)).join("");
-  return `${headerFields(answer.header, isHex)}"Deleted" : ${answer.deleted}\n${kvs}`;
+  return `${headerFields(answer.header, isHex, minor)}"Deleted" : ${answer.deleted}\n${kvs}`;
 }
 
 function txnFields(answer: TxnResponse, style: KvStyle): string {
   const parts = answer.responses.map((result) => resultFields(result, style)).join("");
-  return `${headerFields(answer.header, style.isHex)}"Succeeded" : ${answer.succeeded}\n${parts}`;
+  return `${headerFields(answer.header, style.isHex, style.minor)}"Succeeded" : ${answer.succeeded}\n${parts}`;
 }
 
 function resultFields(result: TxnResult, style: KvStyle): string {
