@@ -7,8 +7,17 @@ const alarm = () => import("./commands/alarm.ts");
 const downgrade = () => import("./commands/downgrade.ts");
 const memberV2 = () => import("./v2/member.ts");
 
+/** Also a verb of its own, and the same with either API. */
+const HEALTH: Entry = {
+  group: "Cluster",
+  name: "health",
+  summary: "Shows all members at a glance, and what is wrong",
+  load: async () => (await import("./health/command.ts")).health,
+};
+
 /** Commands of the third API. */
 export const CLUSTER_COMMANDS: readonly Entry[] = [
+  HEALTH,
   {
     group: "Cluster",
     name: "member list",
@@ -109,6 +118,7 @@ export const CLUSTER_COMMANDS: readonly Entry[] = [
 
 /** Commands of the second API. */
 export const CLUSTER_COMMANDS_V2: readonly Entry[] = [
+  HEALTH,
   {
     group: "Cluster",
     name: "cluster-health",

@@ -54,12 +54,14 @@ test("launcher: called through links, one named etcd → finds its package", (t)
   assert.equal(out, `${pid} --version ${root}`);
 });
 
-test("launcher: links named etcdctl and etcdutl are those programs, others the server", (t) => {
+test("launcher: links named as etcd's tools and the scripts around them → those programs, others the server", (t) => {
   const root = installed(t);
   for (const [name, words] of [
     ["etcd", "--x|y"],
     ["etcdctl", "ctl|--x|y"],
     ["etcdutl", "utl|--x|y"],
+    ["etcdctl3.sh", "ctl|--x|y"],
+    ["etcd-health.sh", "ctl|--debug|cluster-health|--x|y"],
   ] as const) {
     symlinkSync(join(root, "bin", "holdfast"), join(root, name));
     assert.equal(call(`./${name}`, ["--x", "y"], { cwd: root }).out.split(" ")[1], words);

@@ -36,6 +36,10 @@ const VERBS: Readonly<Record<string, (parts: readonly string[]) => Promise<numbe
       isTerminal: process.stderr.isTTY,
     });
   },
+  health: async (parts) => {
+    const { processIo, runCtl } = await import("../ctl/index.ts");
+    return runCtl(["health", ...parts], processIo());
+  },
   utl: async (parts) => {
     const { runUtl } = await import("../utl/index.ts");
     return runUtl(parts, {
