@@ -44,6 +44,35 @@ export class BackendFailed extends Error {
   }
 }
 
+/** The file is no store, or one that cannot be read: `code` says what LMDB calls it. */
+export class DamagedFile extends BackendFailed {
+  constructor(message: string, code: string, cause?: unknown) {
+    super(message, code, cause);
+    this.name = "DamagedFile";
+  }
+}
+
+/** LMDB's own numbers that speak of the file, and not of space, readers or the way it is used. */
+const DAMAGE_CODES: ReadonlySet<string> = new Set([
+  "DAMAGED",
+  "LMDB -30798",
+  "LMDB -30797",
+  "LMDB -30796",
+  "LMDB -30795",
+  "LMDB -30794",
+  "LMDB -30793",
+  "LMDB -30784",
+  "LMDB -30782",
+  "LMDB -30781",
+  "LMDB -30780",
+]);
+
+/** `code` is what the writing thread calls an error. */
+export function backendError(message: string, code: string): BackendFailed {
+  const isDamage = DAMAGE_CODES.has(code);
+  return isDamage ? new DamagedFile(message, code) : new BackendFailed(message, code);
+}
+
 function hex(value: number): string {
   return value.toString(16).padStart(8, "0");
 }

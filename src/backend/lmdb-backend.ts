@@ -10,7 +10,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { assert, AssertionError } from "../base/index.ts";
-import { BackendFailed, CorruptRecord, DamagedTable } from "./errors.ts";
+import { backendError, BackendFailed, CorruptRecord, DamagedTable } from "./errors.ts";
 import type { StoreImage } from "./image.ts";
 import { openEnvironment } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
@@ -314,7 +314,7 @@ class LmdbBackend implements Backend {
     }
     const opened = await this.#channel.request({ kind: "open", path });
     if (opened.kind === "failed") {
-      const failure = new BackendFailed(`cannot open ${path}: ${opened.message}`, opened.code);
+      const failure = backendError(`cannot open ${path}: ${opened.message}`, opened.code);
       this.#fail(failure);
       throw failure;
     }
@@ -358,7 +358,7 @@ class LmdbBackend implements Backend {
   #settle(reply: WriterReply): void {
     if (reply.kind === "failed") {
       const message = `the store in ${this.#directory} could not be written: ${reply.message}`;
-      this.#fail(new BackendFailed(message, reply.code));
+      this.#fail(backendError(message, reply.code));
       return;
     }
     const waiting = this.#waiting.shift();
@@ -404,7 +404,7 @@ class WriterChannel {
       this.#worker.on("error", reject);
       this.#handlers.push((reply) => {
         if (reply.kind === "done") resolve(reply.size);
-        else reject(new BackendFailed(`cannot open ${path}: ${reply.message}`, reply.code));
+        else reject(backendError(`cannot open ${path}: ${reply.message}`, reply.code));
       });
     });
     this.#worker.on("message", (reply: WriterReply) => {

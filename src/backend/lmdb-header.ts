@@ -23,7 +23,10 @@ const PAGE_BYTES_MAX = 0x10000;
 /** An empty tree has no root page. */
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 
-/** Throws an Error that says what was found. A file that is missing or empty is a new one. */
+/** What stands there is no store's header. */
+export class DamagedHeader extends Error {}
+
+/** Throws a DamagedHeader that says what was found. A file that is missing or empty is a new one. */
 export function checkHeader(path: string): void {
   let descriptor: number;
   try {
@@ -38,11 +41,13 @@ export function checkHeader(path: string): void {
     const first = readMeta(descriptor, 0, size);
     const second = readMeta(descriptor, first.pageSize, size);
     if (second.pageSize !== first.pageSize) {
-      throw new Error(`pages of ${first.pageSize} and of ${second.pageSize} bytes in one file`);
+      throw new DamagedHeader(
+        `pages of ${first.pageSize} and of ${second.pageSize} bytes in one file`,
+      );
     }
     const newest = first.transaction >= second.transaction ? first : second;
     if (newest.root !== NO_PAGE && newest.root * BigInt(newest.pageSize) >= BigInt(size)) {
-      throw new Error(`the file ends at byte ${size}, before its root page ${newest.root}`);
+      throw new DamagedHeader(`the file ends at byte ${size}, before its root page ${newest.root}`);
     }
   } finally {
     closeSync(descriptor);
@@ -55,7 +60,7 @@ export function readHead(descriptor: number): { head: Buffer; endByte: number } 
   const { pageSize } = readMeta(descriptor, 0, size);
   const head = Buffer.alloc(2 * pageSize);
   if (readSync(descriptor, head, 0, head.length, 0) !== head.length) {
-    throw new Error(`the file ends at byte ${size}, within its meta pages`);
+    throw new DamagedHeader(`the file ends at byte ${size}, within its meta pages`);
   }
   const isSecond = head.readBigUInt64LE(pageSize + TRANSACTION) > head.readBigUInt64LE(TRANSACTION);
   const lastPage = head.readBigUInt64LE((isSecond ? pageSize : 0) + LAST_PAGE);
@@ -69,24 +74,24 @@ function readMeta(
 ): { pageSize: number; root: bigint; transaction: bigint } {
   const bytes = Buffer.alloc(META_BYTES);
   if (readSync(descriptor, bytes, 0, META_BYTES, offset) !== META_BYTES) {
-    throw new Error(`the file ends at byte ${size}, within its meta pages`);
+    throw new DamagedHeader(`the file ends at byte ${size}, within its meta pages`);
   }
   const magic = bytes.readUInt32LE(MAGIC);
   const isMeta = (bytes.readUInt16LE(FLAGS) & META_PAGE_FLAG) !== 0;
   if (!isMeta || magic !== WANTED_MAGIC) {
-    throw new Error(
+    throw new DamagedHeader(
       `no LMDB meta page at byte ${offset}: ` +
         `found ${magic.toString(16)}, wanted ${WANTED_MAGIC.toString(16)}`,
     );
   }
   const version = bytes.readUInt32LE(VERSION) & 0xffff;
   if (version !== WANTED_VERSION) {
-    throw new Error(`LMDB format ${version} found, ${WANTED_VERSION} wanted`);
+    throw new DamagedHeader(`LMDB format ${version} found, ${WANTED_VERSION} wanted`);
   }
   const pageSize = bytes.readUInt32LE(PAGE_SIZE);
   const isPower = (pageSize & (pageSize - 1)) === 0;
   if (pageSize < PAGE_BYTES_MIN || pageSize > PAGE_BYTES_MAX || !isPower) {
-    throw new Error(`impossible page size ${pageSize} at byte ${offset + PAGE_SIZE}`);
+    throw new DamagedHeader(`impossible page size ${pageSize} at byte ${offset + PAGE_SIZE}`);
   }
   const root = bytes.readBigUInt64LE(ROOT);
   return { pageSize, root, transaction: bytes.readBigUInt64LE(TRANSACTION) };

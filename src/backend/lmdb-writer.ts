@@ -18,6 +18,7 @@ import {
   recordChecksum,
 } from "./lmdb-env.ts";
 import type { BinaryDatabase, Environment, EnvironmentSize } from "./lmdb-env.ts";
+import { DamagedHeader } from "./lmdb-header.ts";
 import {
   CHECKSUM_BYTES,
   DELETE_MARK,
@@ -176,7 +177,11 @@ function isDiskFull(): boolean {
 
 /** System errors keep their names (ENOSPC); LMDB's own are negative numbers. */
 function errorCode(error: unknown): string {
-  if (error instanceof CorruptRecord || error instanceof DamagedTable) return "DAMAGED";
+  const isDamage =
+    error instanceof CorruptRecord ||
+    error instanceof DamagedTable ||
+    error instanceof DamagedHeader;
+  if (isDamage) return "DAMAGED";
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string") return code;
   if (typeof code !== "number") return "UNKNOWN";

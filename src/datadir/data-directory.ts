@@ -4,6 +4,8 @@
  *   <data>/member/format   "holdfast 1\n": the version of this layout
  *   <data>/member/wal/     the log, in etcd's segment format
  *   <data>/member/store/   the store
+ *   <data>/member/store.damaged-1/  one that could not be used (set-aside.ts), the newest two
+ *   <data>/member/peers.json        the members as this one knew them last (peers-file.ts)
  *   <data>/member/store.incoming/   a store being made from a snapshot (install-store.ts)
  *   <data>/member/store.old/        the store that such a one has replaced, until it is removed
  *   <data>/member/snap/    snapshots that arrive from other members (snapshot-inbox.ts)
@@ -21,6 +23,7 @@ export interface DataDirectory {
   readonly incoming: string;
   readonly replaced: string;
   readonly snapshots: string;
+  readonly peers: string;
 }
 
 /** An operator's problem with the data directory; the message says what to do. */
@@ -99,6 +102,7 @@ export function pathsOf(root: string, walDirectory?: string): DataDirectory {
     incoming: `${member}/store.incoming`,
     replaced: `${member}/store.old`,
     snapshots: `${member}/snap`,
+    peers: `${member}/peers.json`,
   };
 }
 

@@ -8,6 +8,8 @@ export {
   pathsOf,
   RECOVERY_READY,
 } from "./data-directory.ts";
+export { readPeers, writePeers } from "./peers-file.ts";
+export { setStoreAside } from "./set-aside.ts";
 export { SnapshotRefused } from "./errors.ts";
 export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 export {

@@ -57,8 +57,8 @@ test("alarms: a proposal that was refused → the next cause raises it again", (
 test("alarms: damage → CORRUPT of this member, also while another one has its own (MA-01)", () => {
   const { proposed, alarms, raiser } = setUp();
   alarms.rows.push({ memberId: 2n, alarm: AlarmType.CORRUPT });
-  raiser.damaged(new Error("bad checksum"), false);
-  raiser.damaged(new Error("bad checksum"), false);
+  raiser.damaged(new Error("bad checksum"));
+  raiser.damaged(new Error("bad checksum"));
   raiser.noSpace(100, 90);
   const raised = proposed.map(({ operation }) => operation.kind === "alarm" && operation.alarm);
   assert.deepEqual(
@@ -67,6 +67,6 @@ test("alarms: damage → CORRUPT of this member, also while another one has its 
   );
   alarms.rows.push({ memberId: 1n, alarm: AlarmType.CORRUPT });
   proposed[0]?.waiter.done({ kind: "leaseCheckpoint" });
-  raiser.damaged(new Error("bad checksum"), false);
+  raiser.damaged(new Error("bad checksum"));
   assert.equal(proposed.length, 2);
 });

@@ -31,12 +31,12 @@ export class AlarmRaiser {
     this.#raise({ memberId: id, alarm: AlarmType.NOSPACE });
   }
 
-  /** What this member has is damaged; where others can give it a store, that is its own matter. */
-  damaged(error: Error, isScoped: boolean): void {
+  /** What this member has is damaged, and nobody else has it. */
+  damaged(error: Error): void {
     const { id, logger } = this.#options;
     if (this.#isRaising(AlarmType.CORRUPT, id) || this.#hasCorrupt(id)) return;
     logger.error("the store is damaged; raising the CORRUPT alarm", { error: error.message });
-    this.#raise({ memberId: id, alarm: AlarmType.CORRUPT, isScoped });
+    this.#raise({ memberId: id, alarm: AlarmType.CORRUPT });
   }
 
   /** A member's state differs from that of the majority; 0n = nobody can tell whose is right. */

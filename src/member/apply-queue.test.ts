@@ -45,6 +45,7 @@ function setUp(apply: (index: number) => ApplyOutcome = () => ({ kind: "leaseChe
       pass: ({ index }) => void steps.push(`pass ${index}`),
       appliedTo: (index) => void steps.push(`to ${index}`),
     },
+    isHealable: () => false,
     isHeldBack: () => store.isBehind,
     onBroken: (error) => {
       broken.push(error);

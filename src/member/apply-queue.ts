@@ -33,6 +33,8 @@ export interface ApplyQueueOptions {
   readonly applier: Applier;
   /** The store is behind: nothing is applied until `wake`. */
   readonly isHeldBack: () => boolean;
+  /** The store is damaged and will be replaced: the same entry is applied again when it is. */
+  readonly isHealable: (error: Error) => boolean;
   readonly onBroken: (error: unknown) => void;
 }
 
@@ -81,8 +83,10 @@ export class ApplyQueue {
     try {
       this.#applySlice();
     } catch (error) {
-      this.stop();
-      this.#options.onBroken(error);
+      if (!(error instanceof Error) || !this.#options.isHealable(error)) {
+        this.stop();
+        this.#options.onBroken(error);
+      }
     }
     this.#isPlanned = false;
     if (this.#batches.length > 0) this.#plan();

@@ -53,6 +53,8 @@ export interface DriverEvents {
   sendSnapshot(message: Message): void;
   /** Makes the snapshot that was received the state; see StorageQueue. */
   installSnapshot(snapshot: Snapshot): Promise<void>;
+  /** Applying met this. True: the store is replaced, and applying goes on when that is done. */
+  damaged(error: Error): boolean;
   /** Nothing that follows can be trusted: the member must stop. */
   broken(error: Error): void;
 }
@@ -144,6 +146,7 @@ export class Driver {
       proposals: this.proposals,
       applier,
       isHeldBack: () => options.isHeldBack() || options.isApplyHeld(),
+      isHealable: (error) => options.events.damaged(error),
       onBroken,
     });
   }

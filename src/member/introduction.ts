@@ -40,6 +40,6 @@ export async function introduce(options: IntroductionOptions, member: RaftMember
 
 function proposed(member: RaftMember, operation: RaftOperation): Promise<EtcdError | undefined> {
   return new Promise((resolve) => {
-    member.propose(operation, { done: () => resolve(undefined), refused: resolve });
+    member.proposeForCluster(operation, { done: () => resolve(undefined), refused: resolve });
   });
 }

@@ -77,18 +77,26 @@ export async function readRaftLog(options: LogRecoveryOptions): Promise<RaftLogF
   };
 }
 
+/** The log begins after the store's end: the store is missing, or not the newest. */
+export class StoreBehindLog extends DataDirectoryError {}
+
 /**
  * The log's beginning is only released once a store holds it: a store from before is not the one
- * that belongs here, though the log is where the gap would show (DB-02).
+ * that belongs here, though the log is where the gap would show (DB-02). Rejects with
+ * StoreBehindLog.
  */
-async function checkBeginning(disk: Disk, walDirectory: string, storeIndex: number): Promise<void> {
+export async function checkBeginning(
+  disk: Disk,
+  walDirectory: string,
+  storeIndex: number,
+): Promise<void> {
   const firstIndex = (await listSegments(disk, walDirectory))[0]?.firstIndex ?? 0;
   if (firstIndex <= storeIndex + 1) return;
   const gap =
     storeIndex === 0
       ? "the store is missing or empty"
       : `the store stands at index ${storeIndex}: it, or the log, is not the newest`;
-  throw new DataDirectoryError(
+  throw new StoreBehindLog(
     `${gap}; the log in ${walDirectory} is there, but begins at index ${firstIndex} and counts on ` +
       "the store for what came before; put the store back, or a copy of the whole data directory",
   );

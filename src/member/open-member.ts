@@ -10,7 +10,9 @@ import {
   finishInstall,
   formatId,
   openDataDirectory,
+  readPeers,
   SnapshotInbox,
+  writePeers,
 } from "../datadir/index.ts";
 import type {
   Clock,
@@ -30,6 +32,7 @@ import { beginLog } from "./begin-log.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import { introduce } from "./introduction.ts";
 import { LocalStore } from "./local-store.ts";
+import { type OpenedStore, openStore } from "./open-store.ts";
 import { readRaftLog } from "./log-recovery.ts";
 import { RaftMember } from "./raft-member.ts";
 import { RaftStorage, type StoredLog } from "./raft-storage.ts";
@@ -69,14 +72,19 @@ export async function openMember(options: OpenMemberOptions): Promise<RaftMember
   const paths = await openDataDirectory(disk, options.dataDirectory, options.walDirectory);
   await finishInstall({ disk, paths, openBackend: options.openBackend });
   const inbox = await SnapshotInbox.open(disk, options.digests, paths.snapshots);
+  const link: Link = {};
   // Before the log: a disk that is too small for both is told by the store, and not by a signal.
-  const backend = await options.openBackend(paths.store);
+  const opened = await openStore({
+    ...options,
+    paths,
+    openStore: (backend) => openLocalStore(options, paths, link, backend),
+  });
   let member: RaftMember;
   try {
-    const knownPeers = await begin(options, paths, backend);
-    member = await recover(options, { paths, backend, knownPeers, inbox });
+    const knownPeers = await begin(options, paths, opened);
+    member = await recover(options, { ...opened, paths, link, knownPeers, inbox });
   } catch (error) {
-    await backend.close();
+    await opened.local.backend.close();
     throw error;
   }
   member.start();
@@ -88,10 +96,10 @@ export async function openMember(options: OpenMemberOptions): Promise<RaftMember
 async function begin(
   options: OpenMemberOptions,
   paths: DataDirectory,
-  backend: Backend,
+  { local: { backend }, loss }: OpenedStore,
 ): Promise<readonly PeerMember[]> {
   const { disk } = options;
-  if (await walExists(disk, paths.wal)) return [];
+  if (await walExists(disk, paths.wal)) return loss === undefined ? [] : readPeers(disk, paths);
   if (backend.applied.index > 0) {
     throw new DataDirectoryError(
       `the store in ${paths.store} stands at index ${backend.applied.index}, but there is no log ` +
@@ -114,9 +122,9 @@ function walOptions({ clock, settings }: OpenMemberOptions): WalOptions {
   return logSegmentBytes === undefined ? { clock } : { clock, segmentBytes: logSegmentBytes };
 }
 
-interface MemberPlace {
+interface MemberPlace extends OpenedStore {
   readonly paths: DataDirectory;
-  readonly backend: Backend;
+  readonly link: Link;
   readonly knownPeers: readonly PeerMember[];
   readonly inbox: SnapshotInbox;
 }
@@ -127,24 +135,22 @@ interface Link {
 }
 
 async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<RaftMember> {
-  const { paths, backend, knownPeers } = place;
+  const { paths, local, loss, link, knownPeers } = place;
   const { disk, logger, settings } = options;
+  const base = loss?.base ?? local.backend.applied;
   const found = await readRaftLog({
     disk,
     walDirectory: paths.wal,
-    applied: backend.applied,
+    applied: base,
     catchUpEntries: settings.snapshotCatchUpEntries,
     logger,
   });
-  const link: Link = {};
-  const openStore = (opened: Backend) => openLocalStore(options, paths, link, opened);
-  const local = await openStore(backend);
-  const confState = confStateOf(local);
+  const confState = loss?.base?.confState ?? confStateOf(local);
   const wal = await found.resume(walOptions(options));
   const log = options.forceNewCluster
     ? await forceNewCluster({ found, local, confState, wal, logger })
     : found;
-  const applied = backend.applied.index;
+  const applied = base.index;
   const storage = newStorage(options, link, wal, { ...log, confState, applied });
   const { hardState } = log;
   logger.info("recovered", {
@@ -159,6 +165,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     id: found.metadata.nodeId,
     clusterId: found.metadata.clusterId,
     local,
+    storeLoss: loss?.base === undefined ? undefined : loss.cause,
     wal,
     storage,
     hardState,
@@ -166,8 +173,11 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     snapshotIndex: found.snapshot?.index ?? 0,
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,
     knownPeers,
-    makeSnapshots: (member) =>
-      new Snapshots({ ...options, ...place, member, wal, storage, openStore }),
+    makeSnapshots: (member) => {
+      const openStore = (backend: Backend) => openLocalStore(options, paths, link, backend);
+      return new Snapshots({ ...options, ...place, member, wal, storage, openStore });
+    },
+    keepPeers: (members) => writePeers(disk, paths, members),
   });
   return link.member;
 }

@@ -11,6 +11,7 @@ import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId, openImage } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
+import { isDamage } from "../care/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
 import type {
@@ -76,6 +77,10 @@ export interface RaftMemberParts {
   /** "3.7.1": what peers are told. */
   readonly serverVersion: string;
   readonly local: LocalStore;
+  /** Why `local` is empty and waits for another member's store. */
+  readonly storeLoss: Error | undefined;
+  /** Keeps the members where they are found when the store is lost. */
+  readonly keepPeers: (members: readonly PeerMember[]) => Promise<void>;
   readonly wal: Wal;
   readonly storage: RaftStorage;
   readonly hardState: HardState;
@@ -125,6 +130,8 @@ export class RaftMember implements Member {
   readonly #timers: Timer[] = [];
   #nowMs: number;
   readonly #stalls: StallWatch;
+  #keptMembers: readonly ClusterMember[] | undefined;
+  #isKeepingPeers = false;
   #hasFailed = false;
   #isClosing = false;
   #closing: Promise<void> | undefined;
@@ -160,7 +167,7 @@ export class RaftMember implements Member {
     this.#alarms = new AlarmRaiser({
       id: this.id,
       alarmSet: () => this.local.alarmSet,
-      propose: (operation, waiter) => this.#proposeForCluster(operation, waiter),
+      propose: (operation, waiter) => this.proposeForCluster(operation, waiter),
       logger: parts.logger,
     });
     this.#proposer = new Proposer({
@@ -203,7 +210,7 @@ export class RaftMember implements Member {
   }
 
   #newCare(): StateCare {
-    const { timers, logger } = this.#parts;
+    const { timers, logger, storeLoss } = this.#parts;
     return new StateCare({
       id: this.id,
       local: () => this.local,
@@ -212,6 +219,7 @@ export class RaftMember implements Member {
       alarms: () => this.#alarms,
       isInstalling: () => this.snapshots.isInstalling,
       resync: (id) => this.snapshots.resync(id),
+      damage: storeLoss,
       timers,
       logger,
     });
@@ -240,6 +248,7 @@ export class RaftMember implements Member {
         digestReported: (from, digest) => this.care.consistency.reported(from, digest),
         sendSnapshot: (message) => this.snapshots.send(message),
         installSnapshot: (snapshot) => this.snapshots.install(snapshot),
+        damaged: (error) => this.#isHealable(error),
         broken: (error) => this.fail(error),
       },
     });
@@ -357,7 +366,7 @@ export class RaftMember implements Member {
   }
 
   /** By whoever leads, and whatever state this member is in. */
-  #proposeForCluster(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
+  proposeForCluster(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
     this.#proposer.propose(operation, waiter, this.#nowMs, false);
   }
 
@@ -562,8 +571,25 @@ export class RaftMember implements Member {
     driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => leadership.timeoutError(atMs));
     cluster.tick(this.#nowMs, deadlineMs);
     this.care.tick(this.#nowMs);
+    this.#keepPeers();
     this.#watch.hub.tick(this.#nowMs);
     if (driver.reads.isBusy) driver.wake();
+  }
+
+  /** A store that is lost takes the members with it: they are kept beside it, too. */
+  #keepPeers(): void {
+    const members = this.members();
+    if (members === this.#keptMembers || members.length === 0 || this.#isKeepingPeers) return;
+    this.#keptMembers = members;
+    this.#isKeepingPeers = true;
+    const settled = (): void => {
+      this.#isKeepingPeers = false;
+    };
+    this.#parts.keepPeers(members).then(settled, (error: unknown) => {
+      settled();
+      const text = error instanceof Error ? error.message : String(error);
+      this.#parts.logger.warn("cannot keep the list of members beside the store", { error: text });
+    });
   }
 
   #timedOut(atMs: number): EtcdError {
@@ -579,7 +605,14 @@ export class RaftMember implements Member {
   /* Alarms and failures */
 
   reportCorruption(error: Error): void {
-    this.#alarms.damaged(error, !this.#isOnlyVoter);
+    if (!this.#isHealable(error)) this.#alarms.damaged(error);
+  }
+
+  /** The store is damaged, and others have what it held: it is replaced, and nothing else ends. */
+  #isHealable(error: Error): boolean {
+    if (!isDamage(error) || this.#isOnlyVoter || this.cluster.voters.length === 0) return false;
+    this.care.damaged(error);
+    return true;
   }
 
   /** On the leader alone: the others would only repeat it (CP-08). */
@@ -601,7 +634,7 @@ export class RaftMember implements Member {
 
   /** Nothing that follows can be trusted: refuse everything, tell the owner. */
   fail(error: Error): void {
-    if (this.#hasFailed) return;
+    if (this.#hasFailed || this.#isHealable(error)) return;
     this.#hasFailed = true;
     this.driver.stop();
     this.cluster.stop();

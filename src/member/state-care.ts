@@ -29,6 +29,8 @@ export interface StateCareOptions {
   readonly isInstalling: () => boolean;
   /** Sends this member's store to another one. */
   readonly resync: (id: bigint) => void;
+  /** What is wrong with this member's store from the start. */
+  readonly damage: Error | undefined;
   readonly timers: Timers;
   readonly logger: Logger;
 }
@@ -38,11 +40,13 @@ export class StateCare {
   readonly #options: StateCareOptions;
   /** It has another store since it was quarantined. */
   #isHealed = false;
+  #damage: Error | undefined;
   #wasQuarantined = false;
   #repeatAtMs: number | undefined;
 
   constructor(options: StateCareOptions) {
     this.#options = options;
+    this.#damage = options.damage;
     const { id, local, driver, cluster, alarms, resync, logger } = options;
     this.consistency = new Consistency({
       id,
@@ -59,12 +63,26 @@ export class StateCare {
 
   /** Clients are refused: what this member would answer may be wrong. */
   get isQuarantined(): boolean {
-    return this.consistency.isSuspect || this.#isAccused;
+    return this.consistency.isSuspect || this.#isInTrouble;
   }
 
   /** Nothing is applied to a state that is going to be replaced. */
   get isApplyHeld(): boolean {
-    return this.#isAccused && !this.#isHealed && !this.#options.isInstalling();
+    return this.#isInTrouble && !this.#isHealed && !this.#options.isInstalling();
+  }
+
+  /** A record of this member's store is not what was written, or is gone. */
+  damaged(error: Error): void {
+    if (this.#damage !== undefined) return;
+    this.#damage = error;
+    this.#isHealed = false;
+    this.#options.logger.error("the store is damaged; another member's is wanted in its place", {
+      error: error.message,
+    });
+  }
+
+  get #isInTrouble(): boolean {
+    return this.#damage !== undefined || this.#isAccused;
   }
 
   get #isAccused(): boolean {
@@ -74,9 +92,9 @@ export class StateCare {
 
   tick(nowMs: number): void {
     this.consistency.tick(nowMs);
-    const isAccused = this.#isAccused;
-    if (isAccused !== this.#wasQuarantined) this.#changed(isAccused, nowMs);
-    if (!isAccused) return;
+    const isInTrouble = this.#isInTrouble;
+    if (isInTrouble !== this.#wasQuarantined) this.#changed(isInTrouble, nowMs);
+    if (!isInTrouble) return;
     const { driver, alarms, id, cluster } = this.#options;
     if (this.#isHealed) return alarms().healed();
     if (driver().isLeader) this.#handOver(cluster().voters.filter((other) => other !== id));
@@ -86,11 +104,13 @@ export class StateCare {
     alarms().repeat(id);
   }
 
-  #changed(isAccused: boolean, nowMs: number): void {
+  #changed(isInTrouble: boolean, nowMs: number): void {
     const { logger, driver } = this.#options;
-    this.#wasQuarantined = isAccused;
-    this.#repeatAtMs = isAccused ? nowMs + QUARANTINE_REPEAT_MS : undefined;
-    if (isAccused) {
+    this.#wasQuarantined = isInTrouble;
+    // Damage is known here alone so far.
+    const delayMs = this.#isAccused ? QUARANTINE_REPEAT_MS : 0;
+    this.#repeatAtMs = isInTrouble ? nowMs + delayMs : undefined;
+    if (isInTrouble) {
       logger.error("this member is quarantined: it serves no client until it has another store", {
         "applied-index": driver().applied,
       });
@@ -127,6 +147,7 @@ export class StateCare {
   /** Another store took the place of this member's. */
   storeReplaced(): void {
     this.consistency.storeReplaced();
+    this.#damage = undefined;
     this.#isHealed = true;
     this.#options.driver().storeCaughtUp();
   }

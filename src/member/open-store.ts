@@ -1,0 +1,83 @@
+/**
+ * The member's store as it starts, or an empty one where that cannot be used and the state can be
+ * had elsewhere: from the log, if that goes back to the beginning, or from the other members.
+ */
+import type { Backend } from "../backend/index.ts";
+import { isDamage } from "../care/index.ts";
+import { type DataDirectory, setStoreAside } from "../datadir/index.ts";
+import type { Disk, Logger } from "../seam/index.ts";
+import { listSegments, readSnapshots, readWal, walExists, type WalSnapshot } from "../wal/index.ts";
+import type { LocalStore } from "./local-store.ts";
+import { checkBeginning, StoreBehindLog } from "./log-recovery.ts";
+
+export interface OpenStoreOptions {
+  readonly disk: Disk;
+  readonly paths: DataDirectory;
+  readonly openBackend: (directory: string) => Promise<Backend>;
+  readonly openStore: (backend: Backend) => Promise<LocalStore>;
+  readonly logger: Logger;
+}
+
+export interface OpenedStore {
+  readonly local: LocalStore;
+  /** The store was lost. */
+  readonly loss?: Loss;
+}
+
+export interface Loss {
+  readonly cause: Error;
+  /** What the log counts on the store for; undefined when it tells everything itself. */
+  readonly base: WalSnapshot | undefined;
+}
+
+/** Rejects with what is wrong where nobody else has the state, and changes nothing then. */
+export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
+  const { disk, paths, openBackend, logger } = options;
+  try {
+    return { local: await open(options) };
+  } catch (cause) {
+    if (!isDamage(cause) && !(cause instanceof StoreBehindLog)) throw cause;
+    if (!(await walExists(disk, paths.wal))) throw cause;
+    const base = (await readSnapshots(disk, paths.wal)).findLast(({ index }) => index > 0);
+    const isWhole = await tellsAll(disk, paths);
+    // Alone it has nobody to ask: an operator has to say what is to be done.
+    if (!isWhole && (base?.confState?.voters.length ?? 0) < 2) throw cause;
+    const place = await setStoreAside(disk, paths);
+    logger.error("the store cannot be used and is set aside; the state comes from elsewhere", {
+      error: cause.message,
+      "set-aside": place,
+      from: isWhole ? "the log" : "the other members",
+    });
+    const local = await options.openStore(await openBackend(paths.store));
+    return { local, loss: { cause, base: isWhole ? undefined : base } };
+  }
+}
+
+async function open(options: OpenStoreOptions): Promise<LocalStore> {
+  const backend = await options.openBackend(options.paths.store);
+  try {
+    const { disk, paths } = options;
+    const hasLog = await walExists(disk, paths.wal);
+    if (hasLog) await checkBeginning(disk, paths.wal, backend.applied.index);
+    return await options.openStore(backend);
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+/** Whether the log has every entry from the first on. */
+async function tellsAll(disk: Disk, { wal }: DataDirectory): Promise<boolean> {
+  const [first] = await listSegments(disk, wal);
+  if (first === undefined || first.firstIndex > 1) return false;
+  let next = 1;
+  const reader = await readWal(disk, wal, { index: 0, term: 0 });
+  for await (const batch of reader.batches()) {
+    for (const { index } of batch) {
+      // A snapshot was installed here once, and what came before it is void.
+      if (index !== next) return false;
+      next += 1;
+    }
+  }
+  return next > 1;
+}

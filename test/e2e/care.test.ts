@@ -1,0 +1,130 @@
+/**
+ * A cluster of processes of which one has a damaged store: nothing wrong is ever served, the others
+ * go on, and the member is well again without a person (E4, BT-f3, BT-f4).
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Prng } from "../../src/base/index.ts";
+import { METHODS } from "../harness/client.ts";
+import { Cluster, type ClusterMember } from "../harness/cluster.ts";
+import { poll } from "../harness/process.ts";
+
+const KEYS = 200;
+const SEED = Number(process.env["SEED"] ?? 1);
+/** Damaged stores, one after the other. */
+const ROUNDS = Number(process.env["CARE_RUNS"] ?? 3);
+const HEALED_MS_MAX = 60_000;
+
+const keyOf = (number: number): Buffer => Buffer.from(`key-${number}`);
+const valueOf = (number: number, round: number): Buffer =>
+  Buffer.from(`value ${number} of round ${round} ${"v".repeat(200)}`);
+
+function storeFile(member: ClusterMember): string {
+  const directory = join(member.dataDirectory, "member", "store");
+  const name = readdirSync(directory).find((file) => file.endsWith(".mdb"));
+  assert.ok(name !== undefined, `no store in ${directory}`);
+  return join(directory, name);
+}
+
+/** Flips a bit in each place where `value` stands. */
+function flip(path: string, value: Buffer): number {
+  const bytes = readFileSync(path);
+  let count = 0;
+  for (let at = bytes.indexOf(value); at >= 0; at = bytes.indexOf(value, at + 1)) {
+    const byte = at + value.length - 1;
+    bytes[byte] = (bytes[byte] ?? 0) ^ 1;
+    count += 1;
+  }
+  // In place: the process that has the file open sees it at once.
+  writeFileSync(path, bytes, { flag: "r+" });
+  return count;
+}
+
+describe(`care of a damaged store, seed ${SEED}`, () => {
+  let cluster: Cluster;
+  before(async () => {
+    cluster = await Cluster.start("holdfast", { members: 3, flags: ["--snapshot-count", "100"] });
+    await fill(0);
+  });
+  after(() => cluster.dispose());
+
+  async function fill(round: number): Promise<void> {
+    const { client } = await cluster.leader();
+    for (let number = 0; number < KEYS; number += 1) {
+      await client.must(METHODS.put, { key: keyOf(number), value: valueOf(number, round) });
+    }
+  }
+
+  /** Reads the key from the member itself, until it answers; it must never answer anything else. */
+  async function healed(member: ClusterMember, number: number, round: number): Promise<string[]> {
+    const refusals: string[] = [];
+    await poll(
+      `${member.name} to be well`,
+      async () => {
+        const answer = await member.client
+          .call(METHODS.range, { key: keyOf(number), serializable: true })
+          .catch((error: unknown) => ({ ok: false as const, refusal: { message: String(error) } }));
+        if (!answer.ok) {
+          refusals.push(answer.refusal.message);
+          return false;
+        }
+        assert.equal(answer.value.kvs[0]?.value.toString(), valueOf(number, round).toString());
+        const { alarms } = await member.client.must(METHODS.alarm, {});
+        return alarms.length === 0;
+      },
+      HEALED_MS_MAX,
+    );
+    return refusals;
+  }
+
+  async function alike(): Promise<void> {
+    const hashes = new Set<string>();
+    for (const { client } of cluster.members) {
+      await client.must(METHODS.range, { key: keyOf(0) });
+      const { hash, compactRevision } = await client.must(METHODS.hashKv, {});
+      hashes.add(`${hash} ${compactRevision}`);
+    }
+    assert.equal(hashes.size, 1, [...hashes].join(", "));
+  }
+
+  /** What is written is in the store's file, and nowhere in memory: the store moves to a new one. */
+  async function written(member: ClusterMember): Promise<void> {
+    await member.client.must(METHODS.range, { key: keyOf(0) });
+    await member.client.must(METHODS.defragment, {});
+  }
+
+  test("store: values rot in the file of a running member → refused, never wrong; it takes another's store, writes go on (BT-f3 BT-f4)", async () => {
+    const prng = new Prng(SEED);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      await fill(round);
+      const members = round % 2 === 0 ? [await cluster.leader()] : await cluster.followers();
+      const victim = members[0] as ClusterMember;
+      const number = prng.below(KEYS);
+      await written(victim);
+      assert.ok(flip(storeFile(victim), valueOf(number, round)) > 0);
+      const other = cluster.members.find((member) => member !== victim) as ClusterMember;
+      const refusals = await healed(victim, number, round);
+      assert.ok(refusals.length > 0, "the damage was met");
+      await other.client.must(METHODS.put, { key: Buffer.from("goes on"), value: keyOf(round) });
+      await alike();
+    }
+  });
+
+  test("store: cut in halves, or gone, while the member was down → it starts without it and takes another's (BT-f3)", async () => {
+    await fill(100);
+    for (const how of ["cut", "gone"] as const) {
+      const [victim] = await cluster.followers();
+      assert.ok(victim !== undefined);
+      await written(victim);
+      await victim.stop();
+      const path = storeFile(victim);
+      if (how === "gone") rmSync(path);
+      else writeFileSync(path, readFileSync(path).fill(0xa5, 8192));
+      await victim.start();
+      await healed(victim, 7, 100);
+      await alike();
+    }
+  });
+});
