@@ -20,7 +20,9 @@ export function connect(options: ClientOptions): Client {
     timers: holdingTimers,
     backgroundTimers: systemTimers,
     entropy: systemEntropy,
-    open: (endpoint, timeoutMs, signal) => openConnection(endpoint, { tls, timeoutMs, signal }),
+    // A URL that is not understood is a rejection too.
+    open: async (endpoint, timeoutMs, signal) =>
+      await openConnection(endpoint, { tls, timeoutMs, signal }),
   };
   return new Client(options, seams);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errors } from "../errors/index.ts";
+import { ClientError } from "./error.ts";
 import { type WatchEnd, World } from "./fixture.test.ts";
 import { CompactedError, type Watch, type WatchBatch } from "./watch.ts";
 
@@ -180,22 +181,13 @@ test("watch: a refusal in the cancel reason is that error (WA-03, WA-07)", async
   refuse("mvcc: watcher range is empty");
   refuse("rpc error: code = PermissionDenied desc = etcdserver: permission denied");
   stream.created(3);
-  const [first, second] = (await world.end(Promise.all([one?.end, two?.end]))) as Error[];
+  const ends = await world.end(Promise.all([one?.end, two?.end]));
   assert.deepEqual(
-    { ...first, message: first?.message },
-    {
-      ...first,
-      message: "mvcc: watcher range is empty",
-      code: 2,
-    },
-  );
-  assert.deepEqual(
-    { ...second, message: second?.message },
-    {
-      ...second,
-      message: "etcdserver: permission denied",
-      code: 7,
-    },
+    ends.map((error) => error instanceof ClientError && [error.code, error.message]),
+    [
+      [2, "mvcc: watcher range is empty"],
+      [7, "etcdserver: permission denied"],
+    ],
   );
   stream.events(3, [11]);
   await world.untilTrue(() => three?.batches.length === 1);
@@ -266,7 +258,7 @@ test("watch: wants a leader unless told not to (FR-21)", async () => {
   read(world.client.watch("k"));
   read(world.client.watch("k", { requireLeader: false }));
   await world.untilTrue(() => world.server(0).watches.length === 2);
-  assert.deepEqual(world.server(0).metadata.toSorted(), ["true", undefined]);
+  assert.deepEqual(new Set(world.server(0).metadata), new Set(["true", undefined]));
   world.client.close();
 });
 

@@ -60,7 +60,7 @@ export class CompactedError extends ClientError {
 
 /**
  * Events without gap and without repetition, over any number of connections. Ends with an
- * exception: CompactedError, the refusal of the server, "context canceled" by its signal; or plainly
+ * exception: CompactedError, the server's refusal, "context canceled" by its signal; or plainly
  * by `cancel` or by leaving the loop.
  */
 export interface Watch extends AsyncIterableIterator<WatchBatch> {
