@@ -27,7 +27,7 @@ export interface RestorePlan {
   readonly image: ImageName;
   /** In order. The first may begin before the image ends. */
   readonly pieces: readonly PieceName[];
-  /** The newest revision that any file of the chain knows of. */
+  /** The newest revision that is known of: in this chain, or in any at its location. */
   readonly newestRevision: number;
 }
 

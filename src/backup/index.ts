@@ -7,5 +7,7 @@ export {
   type RestoreTarget,
 } from "./chain.ts";
 export { BackupRefused } from "./errors.ts";
+export { locatePlan } from "./locate.ts";
+export { type ImageMeta, readMeta } from "./image-file.ts";
 export { type Materialized, materialize, type MaterializeOptions } from "./materialize.ts";
 export type { BackupMeasures, BackupParts, BackupSettings, BackupSource } from "./types.ts";

@@ -3,9 +3,14 @@
  * reads the command line; what a command does is in a file of its own.
  */
 import { Command, CommanderError } from "commander";
+import { completionOf, SHELLS } from "./completion.ts";
+import { defragCommand } from "./defrag-command.ts";
+import { hashKvCommand } from "./hashkv-command.ts";
 import { Exit, UtlError, type UtlIo } from "./io.ts";
+import { migrateCommand } from "./migrate-command.ts";
 import { restoreCommand } from "./restore-command.ts";
 import { statusCommand } from "./status-command.ts";
+import { type Given, readCount, readDuration } from "./values.ts";
 
 /** `args` come after the program's name. Settles with the exit code. */
 export async function runUtl(args: readonly string[], io: UtlIo): Promise<number> {
@@ -19,6 +24,16 @@ export async function runUtl(args: readonly string[], io: UtlIo): Promise<number
   }
 }
 
+/** Refusals of the command line in the words of etcdutl's library. */
+function asCobra(text: string): string {
+  return text
+    .replace(
+      /^error: required option '--(\S+) .*' not specified/,
+      'Error: required flag(s) "$1" not set',
+    )
+    .replace(/^error: /, "Error: ");
+}
+
 /** As Go names what the system refused. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -29,6 +44,11 @@ function messageOf(error: unknown): string {
   return error.message;
 }
 
+interface Globals {
+  readonly format: string;
+  readonly timeoutMs: number;
+}
+
 function commandOf(io: UtlIo): Command {
   const program = new Command("etcdutl")
     .description("An administrative command line tool directly for etcd data of Holdfast members.")
@@ -37,22 +57,49 @@ function commandOf(io: UtlIo): Command {
       "set the output format (fields, json, simple, table)",
       "simple",
     )
+    .option("--timeout <duration>", "time to wait for a member that is ending", "10s")
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout(text),
-      writeErr: (text) => io.stderr(text.replace(/^error: /, "Error: ")),
+      writeErr: (text) => io.stderr(asCobra(text)),
     });
+  const globals = (): Globals => {
+    const given = program.opts<Given>();
+    const timeoutMs = readDuration(given, "timeout", "--timeout");
+    return { format: String(given["writeOut"]), timeoutMs };
+  };
+  addSnapshot(program, globals, io);
+  addStore(program, globals, io);
+  subcommand(program, "version", "Prints the version of etcdutl").action(() => {
+    io.stdout("etcdutl version: 3.7.1\nAPI version: 3.7\n");
+  });
+  examples(subcommand(program, "completion", "Generates a completion script for a shell"), [
+    "source <(etcdutl completion bash)",
+  ])
+    .argument("<shell>", SHELLS.join(", "))
+    .action((shell: string) => io.stdout(completionOf(program, shell)));
+  return program;
+}
+
+function addSnapshot(program: Command, globals: () => Globals, io: UtlIo): void {
   const snapshot = subcommand(program, "snapshot", "Manages etcd node snapshots");
-  subcommand(snapshot, "status", "Gets backend snapshot status of a given file")
+  examples(subcommand(snapshot, "status", "Gets backend snapshot status of a given file"), [
+    "etcdutl snapshot status snap.db -w table",
+  ])
     .argument("[filename...]")
     .action(async (files: string[]) => {
-      const format = program.opts<{ writeOut: string }>().writeOut;
-      await statusCommand(files, format, io);
+      await statusCommand(files, globals().format, io);
     });
-  restoreOptions(subcommand(snapshot, "restore", "Restores a snapshot to a new data directory"))
+  const restore = subcommand(snapshot, "restore", "Restores a snapshot to a new data directory");
+  examples(restoreOptions(restore), [
+    "etcdutl snapshot restore snap.db --data-dir /var/lib/holdfast/m1",
+    "etcdutl snapshot restore --from /backups --data-dir /var/lib/holdfast/m1",
+    "etcdutl snapshot restore --from /backups --to-revision 300450 --data-dir m1",
+    "etcdutl snapshot restore --from /backups --to-time 2026-11-21T15:04:00Z --data-dir m1",
+  ])
     .argument("[filename...]")
-    .action(async (files: string[], given: Record<string, string | boolean>) => {
+    .action(async (files: string[], given: Given) => {
       await restoreCommand(files, given, io);
     });
   const save = program.createCommand("save").allowUnknownOption().argument("[filename...]");
@@ -61,11 +108,56 @@ function commandOf(io: UtlIo): Command {
     const hint = "In order to download snapshot use: `etcdctl snapshot save ...`";
     throw new UtlError(hint, Exit.BAD_ARGS);
   });
-  return program;
+}
+
+function addStore(program: Command, globals: () => Globals, io: UtlIo): void {
+  const dataDir = ["--data-dir <path>", "Required. A data directory that no member uses."] as const;
+  examples(subcommand(program, "defrag", "Defragments the storage of the etcd"), [
+    "etcdutl defrag --data-dir /var/lib/holdfast/m1",
+  ])
+    .requiredOption(...dataDir)
+    .action(async (given: Given) => {
+      await defragCommand({ ...globals(), dataDirectory: String(given["dataDir"]) }, io);
+    });
+  examples(subcommand(program, "hashkv", "Prints the KV history hash of a given file"), [
+    "etcdutl hashkv snap.db --rev 300000",
+    "etcdutl hashkv /var/lib/holdfast/m1 -w json",
+  ])
+    .argument("[filename...]")
+    .option("--rev <revision>", "maximum revision to hash (default: latest revision)")
+    .action(async (files: string[], given: Given) => {
+      await hashKvCommand(files, { ...globals(), revision: readCount(given, "rev", "--rev") }, io);
+    });
+  examples(
+    subcommand(
+      program,
+      "migrate",
+      "Migrates schema of etcd data dir files to make them compatible with different etcd version",
+    ),
+    ["etcdutl migrate --data-dir /var/lib/holdfast/m1 --target-version 3.6"],
+  )
+    .requiredOption(...dataDir)
+    .requiredOption(
+      "--target-version <version>",
+      'Target etcd version to migrate contents of data dir. Minimal value 3.5. Format "X.Y".',
+    )
+    .option("--force", "Accepted and without effect: there is nothing to override")
+    .action(async (given: Given) => {
+      const dataDirectory = String(given["dataDir"]);
+      const targetVersion = String(given["targetVersion"]);
+      await migrateCommand({ ...globals(), dataDirectory, targetVersion }, io);
+    });
 }
 
 function subcommand(parent: Command, name: string, description: string): Command {
   return parent.command(name).description(description).helpCommand(false);
+}
+
+function examples(command: Command, lines: readonly string[]): Command {
+  return command.addHelpText(
+    "after",
+    `\nExamples:\n${lines.map((line) => `  ${line}\n`).join("")}`,
+  );
 }
 
 function restoreOptions(command: Command): Command {
@@ -88,6 +180,9 @@ function restoreOptions(command: Command): Command {
       "http://localhost:2380",
     )
     .option("--name <name>", "Human-readable name for this member", "default")
+    .option("--from <location>", "Scheduled backups to restore from, instead of a file")
+    .option("--to-revision <revision>", "With --from: the state at this revision")
+    .option("--to-time <time>", "With --from: the newest state that is not later (RFC 3339)")
     .option(
       "--skip-hash-check [bool]",
       "Ignore snapshot integrity hash value (required if copied from data directory)",
@@ -100,8 +195,8 @@ function restoreOptions(command: Command): Command {
     )
     .option(
       "--bump-revision <count>",
-      "How much to increase the latest revision after restore",
-      "0",
+      "How much to increase the latest revision after restore (default 0; with --from: beyond all " +
+        "that was ever seen)",
     )
     .option(
       "--mark-compacted [bool]",

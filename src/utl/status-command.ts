@@ -3,7 +3,7 @@ import { humanBytes } from "../base/index.ts";
 import { hostDisk } from "../host/index.ts";
 import { BboltFile, type SnapshotStatus, snapshotStatus } from "../snapshot/index.ts";
 import { Exit, UtlError, type UtlIo } from "./io.ts";
-import { table } from "./table.ts";
+import { type Field, printerOf } from "./print.ts";
 
 export async function statusCommand(
   files: readonly string[],
@@ -22,33 +22,24 @@ export async function statusCommand(
   try {
     // Opened first, so that a file that is none is named as such.
     await BboltFile.open(file);
-    io.stdout(print(await snapshotStatus(file)));
+    io.stdout(print(fieldsOf(await snapshotStatus(file))));
   } finally {
     await file.close();
   }
 }
 
-function printerOf(format: string): (status: SnapshotStatus) => string {
-  switch (format) {
-    case "simple":
-      return (status) => `${cellsOf(status).join(", ")}\n`;
-    case "json":
-      return ({ hash, revision, totalKey, totalSize, version }) =>
-        `${JSON.stringify({ hash, revision, totalKey, totalSize, version })}\n`;
-    case "fields":
-      return ({ hash, revision, totalKey, totalSize, version }) =>
-        `"Hash" : ${hash}\n"Revision" : ${revision}\n"Keys" : ${totalKey}\n` +
-        `"Size" : ${totalSize}\n"Version" : "${version}"\n`;
-    case "table":
-      return (status) =>
-        table(["HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE", "VERSION"], [cellsOf(status)]);
-    case "protobuf":
-      throw new UtlError("protobuf not supported as output format", Exit.BAD_FEATURE);
-    default:
-      throw new UtlError("unsupported output format", Exit.BAD_FEATURE);
-  }
-}
-
-function cellsOf({ hash, revision, totalKey, totalSize, version }: SnapshotStatus): string[] {
-  return [hash.toString(16), `${revision}`, `${totalKey}`, humanBytes(totalSize), version];
+function fieldsOf({ hash, revision, totalKey, totalSize, version }: SnapshotStatus): Field[] {
+  return [
+    { key: "hash", label: "Hash", column: "HASH", value: hash, shown: hash.toString(16) },
+    { key: "revision", label: "Revision", column: "REVISION", value: revision },
+    { key: "totalKey", label: "Keys", column: "TOTAL KEYS", value: totalKey },
+    {
+      key: "totalSize",
+      label: "Size",
+      column: "TOTAL SIZE",
+      value: totalSize,
+      shown: humanBytes(totalSize),
+    },
+    { key: "version", label: "Version", column: "VERSION", value: version },
+  ];
 }
