@@ -492,7 +492,8 @@ export class Raft {
     const hi = this.log.committed + 1;
     while (lo < hi) {
       const page = this.log.slice(lo, hi, SCAN_PAGE_BYTES);
-      assert(typeof page !== "string", "raft: storage keeps what is not yet applied");
+      // Applied by now and gone from memory, though nobody has said so here yet.
+      if (typeof page === "string") return true;
       for (const entry of page) if (isConfChange(entry)) return true;
       lo += page.length;
     }

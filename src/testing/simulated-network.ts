@@ -50,6 +50,8 @@ export interface NetworkEvent {
   readonly from: string;
   readonly to: string;
   readonly message: Message;
+  /** Counts what was sent; one that was doubled arrives twice under its number. */
+  readonly number: number;
 }
 
 export interface SimulatedNetworkOptions {
@@ -109,6 +111,19 @@ export interface OpenExchange {
   fail(error: Error): void;
 }
 
+interface NumberedMessage {
+  readonly number: number;
+  readonly message: Message;
+}
+
+/** A message on its way. */
+interface Parcel {
+  readonly to: bigint;
+  readonly urls: readonly string[];
+  readonly bytes: Buffer;
+  readonly number: number;
+}
+
 export class SimulatedNetwork {
   readonly time: ManualTime;
   readonly prng: Prng;
@@ -118,6 +133,7 @@ export class SimulatedNetwork {
   readonly #links = new Map<string, SimulatedLink>();
   readonly #endpoints = new Set<Endpoint>();
   readonly #exchanges = new Set<OpenExchange>();
+  #sent = 0;
   /** Messages, and snapshots, that met with something on their way. */
   readonly counts = { lostByRate: 0, lostByCut: 0, doubled: 0, overtaken: 0, broken: 0 };
   #snapshotBreakAtByte: number | undefined;
@@ -276,24 +292,35 @@ export class SimulatedNetwork {
     const urls = from.peers.get(message.to) ?? from.remotes.get(message.to);
     if (!from.isListening || urls === undefined) return;
     const to = this.hostOf(urls);
-    this.tell("sent", from.host, to, message);
+    const number = this.nextNumber();
+    this.tell("sent", from.host, to, { number, message });
     const link = this.link(from.host, to);
     const bytes = marshal(encodeRaftMessage, message);
-    const isLost = this.prng.chance(link.conditions.lossRate);
+    const isLost = this.#happens(link.conditions.lossRate);
     if (link.isCut || isLost || link.inFlight >= IN_FLIGHT_MAX) {
-      this.tell("lost", from.host, to, message);
+      this.tell("lost", from.host, to, { number, message });
       if (link.isCut) this.counts.lostByCut += 1;
       else if (isLost) this.counts.lostByRate += 1;
       if (link.isCut || this.prng.chance(0.5)) this.#tellUnreachable(from, message.to);
       return;
     }
-    this.#carry(from, link, { to: message.to, urls, bytes });
+    this.#carry(from, link, { to: message.to, urls, bytes, number });
     // Streams deliver once: what the consensus takes twice is doubled, but never a proposal.
-    const isDoubled = this.prng.chance(link.conditions.duplicateRate);
+    const isDoubled = this.#happens(link.conditions.duplicateRate);
     if (isDoubled && message.type !== MessageType.PROP) {
       this.counts.doubled += 1;
-      this.#carry(from, link, { to: message.to, urls, bytes: Buffer.from(bytes) });
+      this.#carry(from, link, { to: message.to, urls, bytes: Buffer.from(bytes), number });
     }
+  }
+
+  #happens(rate: number): boolean {
+    return rate > 0 && this.prng.chance(rate);
+  }
+
+  /** For one more message. */
+  nextNumber(): number {
+    this.#sent += 1;
+    return this.#sent;
   }
 
   /** The host behind some URLs; the first of them when nobody listens. */
@@ -301,14 +328,10 @@ export class SimulatedNetwork {
     return this.listener(urls)?.host ?? urls[0] ?? "nowhere";
   }
 
-  #carry(
-    from: Endpoint,
-    link: SimulatedLink,
-    parcel: { readonly to: bigint; readonly urls: readonly string[]; readonly bytes: Buffer },
-  ): void {
+  #carry(from: Endpoint, link: SimulatedLink, parcel: Parcel): void {
     const nowMs = this.time.monotonicMs();
     let arrivalMs = nowMs + this.delayMs(link);
-    if (!this.prng.chance(link.conditions.reorderRate)) {
+    if (!this.#happens(link.conditions.reorderRate)) {
       arrivalMs = Math.max(arrivalMs, link.lastArrivalMs);
       link.lastArrivalMs = arrivalMs;
     } else if (arrivalMs < link.lastArrivalMs) {
@@ -318,23 +341,25 @@ export class SimulatedNetwork {
     this.time.after(arrivalMs - nowMs, () => {
       link.inFlight -= 1;
       const message = decodeRaftMessage(parcel.bytes);
+      const { number } = parcel;
       const target = this.listener(parcel.urls);
       if (link.isCut || target === undefined) {
-        this.tell("lost", link.from, link.to, message);
+        this.tell("lost", link.from, link.to, { number, message });
         if (link.isCut) this.counts.lostByCut += 1;
         return this.#tellUnreachable(from, parcel.to);
       }
-      target.process.enter(() => this.#deliver(from, target, message));
+      target.process.enter(() => this.#deliver(from, target, { number, message }));
     });
   }
 
-  #deliver(from: Endpoint, target: Endpoint, message: Message): void {
-    if (!target.isListening) return this.tell("lost", from.host, target.host, message);
+  #deliver(from: Endpoint, target: Endpoint, what: NumberedMessage): void {
+    const { message } = what;
+    if (!target.isListening) return this.tell("lost", from.host, target.host, what);
     const isOther = target.handler.clusterId !== from.handler.clusterId;
     if (!isOther) target.remotes.set(from.handler.id, from.urls);
     const receipt = isOther ? "notForMe" : target.handler.receive(message);
-    if (receipt === "taken") return this.tell("delivered", from.host, target.host, message);
-    this.tell("refused", from.host, target.host, message);
+    if (receipt === "taken") return this.tell("delivered", from.host, target.host, what);
+    this.tell("refused", from.host, target.host, what);
     const back = this.link(target.host, from.host);
     from.process.after(this.delayMs(back), () => {
       if (!from.isListening || back.isCut) return;
@@ -350,8 +375,8 @@ export class SimulatedNetwork {
   }
 
   /** For whoever observes. */
-  tell(fate: NetworkFate, from: string, to: string, message: Message): void {
-    this.#observe?.({ fate, from, to, message });
+  tell(fate: NetworkFate, from: string, to: string, { number, message }: NumberedMessage): void {
+    this.#observe?.({ fate, from, to, message, number });
   }
 
   /* Exchanges */

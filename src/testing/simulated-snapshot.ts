@@ -18,9 +18,10 @@ export function sendSimulatedSnapshot(
 ): void {
   const parcel = { bytes: marshal(encodeRaftMessage, message), to: message.to, image };
   const host = network.hostOf(from.peers.get(message.to) ?? []);
-  network.tell("sent", from.host, host, message);
+  const number = network.nextNumber();
+  network.tell("sent", from.host, host, { number, message });
   void send(network, from, parcel).then((isFailure) => {
-    network.tell(isFailure ? "lost" : "delivered", from.host, host, message);
+    network.tell(isFailure ? "lost" : "delivered", from.host, host, { number, message });
     from.process.enter(() => {
       image.close();
       if (from.isListening) from.handler.snapshotSent(message.to, isFailure);

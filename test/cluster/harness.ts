@@ -59,6 +59,8 @@ const MADE_ALREADY = new Set<unknown>([
   errors.MemberNotFound,
   errors.MemberNotLearner,
 ]);
+/** Moments of simulated time between two turns of Node's own loop. */
+const STEPS_PER_TURN = 1_000;
 /** Between two attempts of a client that retries. */
 const RETRY_MS = 50;
 
@@ -217,40 +219,55 @@ export class Cluster {
 
   /* Time */
 
+  /**
+   * Moves time from one planned moment to the next, not beyond `endMs`, until `isOver` says so
+   * between two of them. At each moment everything happens that can, promises included.
+   */
+  #moveTime(endMs: number, isOver: () => boolean): Promise<void> {
+    const { time } = this;
+    return new Promise((resolve, reject) => {
+      const step = (): void => {
+        try {
+          if (time.hasSoon) {
+            time.turn();
+            return process.nextTick(drained);
+          }
+          this.invariants.check();
+          if (isOver()) return resolve();
+          const nowMs = time.monotonicMs();
+          const next = Math.min(time.nextDueMs ?? endMs, endMs);
+          time.advance(Math.max(0, next - nowMs));
+          this.#steps += 1;
+          // Timeouts of the test runner and signals get their turn.
+          if (this.#steps % STEPS_PER_TURN === 0) setImmediate(drained);
+          else process.nextTick(drained);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      // A tick planned by a promise's turn comes when no other promise has anything left to do.
+      const drained = (): void => queueMicrotask(step);
+      time.turn();
+      drained();
+    });
+  }
+
   /** Everything that can happen now happens. */
-  async quiesce(): Promise<void> {
-    do {
-      this.time.turn();
-      // Comes when all that promises brought about is done, and costs less than a turn of the loop.
-      await new Promise((resolve) => process.nextTick(resolve));
-    } while (this.time.hasSoon);
+  quiesce(): Promise<void> {
+    return this.#moveTime(this.time.monotonicMs(), () => true);
   }
 
-  /** Goes on to the next planned moment, not beyond `endMs`. */
-  async #step(endMs: number): Promise<void> {
-    const nowMs = this.time.monotonicMs();
-    const next = Math.min(this.time.nextDueMs ?? endMs, endMs);
-    this.time.advance(Math.max(0, next - nowMs));
-    await this.quiesce();
-    this.invariants.check();
-    this.#steps += 1;
-    // Timeouts of the test runner, signals and rejections that nobody handles get their turn.
-    if (this.#steps % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  async run(ms: number): Promise<void> {
-    const endMs = this.time.monotonicMs() + ms;
-    await this.quiesce();
-    while (this.time.monotonicMs() < endMs) await this.#step(endMs);
+  run(ms: number): Promise<void> {
+    const { time } = this;
+    const endMs = time.monotonicMs() + ms;
+    return this.#moveTime(endMs, () => time.monotonicMs() >= endMs);
   }
 
   async until(isTrue: () => boolean, what: string, maxMs = WAIT_MAX_MS): Promise<void> {
-    const endMs = this.time.monotonicMs() + maxMs;
-    await this.quiesce();
-    while (!isTrue()) {
-      if (this.time.monotonicMs() >= endMs) throw new Error(this.#complaint(what, maxMs));
-      await this.#step(endMs);
-    }
+    const { time } = this;
+    const endMs = time.monotonicMs() + maxMs;
+    await this.#moveTime(endMs, () => isTrue() || time.monotonicMs() >= endMs);
+    if (!isTrue()) throw new Error(this.#complaint(what, maxMs));
   }
 
   async settled<T>(promise: Promise<T>, maxMs = WAIT_MAX_MS): Promise<T> {

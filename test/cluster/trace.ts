@@ -60,14 +60,16 @@ export class Trace {
   }
 }
 
-export function describe(event: NetworkEvent): string {
-  const { message } = event;
+/** What was sent with all that matters of it; what became of it by its number. */
+export function describe({ fate, from, to, message, number }: NetworkEvent): string {
   const type = TYPE_NAMES.get(message.type) ?? String(message.type);
+  const way = `#${number} ${from}>${to} ${type}`;
+  if (fate !== "sent") return `${fate} ${way}`;
   const entries = message.entries.length === 0 ? "" : ` entries ${message.entries.length}`;
   const snapshot = message.snapshot?.metadata;
   const refused = message.reject ? ` reject ${message.rejectHint}` : "";
   return (
-    `${event.fate} ${event.from}>${event.to} ${type} term ${message.term} ` +
+    `sent ${way} term ${message.term} ` +
     `log ${message.logTerm}/${message.index} commit ${message.commit}${entries}${refused}` +
     (snapshot === undefined ? "" : ` snapshot ${snapshot.term}/${snapshot.index}`)
   );
