@@ -114,6 +114,24 @@ export const CLUSTER_COMMANDS: readonly Entry[] = [
     summary: "Ends a downgrade",
     load: async () => (await downgrade()).downgradeCancel,
   },
+  {
+    group: "Utility",
+    name: "check perf",
+    summary: "Checks whether the cluster keeps up with a load",
+    load: async () => (await import("./commands/check-perf.ts")).checkPerf,
+  },
+  {
+    group: "Utility",
+    name: "check datascale",
+    summary: "Checks how much memory a number of keys takes",
+    load: async () => (await import("./commands/check-datascale.ts")).checkDatascale,
+  },
+  {
+    group: "Utility",
+    name: "make-mirror",
+    summary: "Keeps a copy of the keys in another cluster",
+    load: async () => (await import("./commands/make-mirror.ts")).makeMirror,
+  },
 ];
 
 /** Commands of the second API. */
