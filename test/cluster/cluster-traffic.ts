@@ -76,6 +76,7 @@ export class ClusterTraffic {
   async finish(): Promise<void> {
     const cluster = this.#cluster;
     const { electionTimeoutMs } = cluster.settings;
+    await cluster.settled(this.traffic.quieted);
     await cluster.run(this.traffic.leaseMaxMs + electionTimeoutMs * 2 + REVOKE_SLACK_MS);
     await cluster.untilEven();
     await cluster.run(1_000);

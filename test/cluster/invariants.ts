@@ -108,6 +108,11 @@ export class Invariants {
     }
   }
 
+  /** Every entry moves the applied index by one, whatever it is about. */
+  jumped(by: string, from: number, to: number): void {
+    this.breaches.push(`state machine: ${by} went from index ${from} to ${to} at once`);
+  }
+
   /** No member may fail by itself: the disks of these runs are whole. */
   fatal(by: string, error: Error): void {
     this.breaches.push(`member failed: ${by}: ${error.stack ?? error.message}`);
@@ -156,9 +161,11 @@ export class WatchedBackend extends MemoryBackend {
 
   override setApplied(point: AppliedPoint): void {
     // A store that is filled from a snapshot jumps.
-    const isNext = point.index === this.applied.index + 1;
+    const { index } = this.applied;
+    const isNext = point.index === index + 1;
     super.setApplied(point);
     const { name, invariants } = this.#options;
+    if (index > 0 && point.index !== index && !isNext) invariants.jumped(name, index, point.index);
     const text = this.#effects.join(",");
     if (isNext) invariants.entryApplied(name, point, { text, rows: this.#rows });
     this.#effects = [];

@@ -2,6 +2,8 @@
 import { EtcdError, errors } from "../../src/errors/index.ts";
 import type { ApplyResponse } from "../../src/apply/index.ts";
 import {
+  AlarmAction,
+  AlarmType,
   CompareResult,
   CompareTarget,
   decodeKeyValue,
@@ -31,6 +33,7 @@ import type {
   Result,
   WatchRequest,
 } from "../model/history.ts";
+import { briefly, outcomeText } from "./call-text.ts";
 import type { Cluster } from "./harness.ts";
 import type { ClusterMember, ClusterNode } from "./node.ts";
 
@@ -60,16 +63,26 @@ export class MemberEndpoint implements Endpoint {
     this.#slowness = slowness;
   }
 
-  call(request: Request, timeoutMs: number): Promise<Outcome> {
+  async call(request: Request, timeoutMs: number): Promise<Outcome> {
+    const cluster = this.#cluster;
+    cluster.calls += 1;
+    const number = cluster.calls;
+    cluster.note(`${this.name} call ${number}: ${briefly(request)}`);
+    const outcome = await this.#attempt(request, timeoutMs);
+    cluster.note(`${this.name} call ${number} ${outcomeText(outcome)}`);
+    return outcome;
+  }
+
+  #attempt(request: Request, timeoutMs: number): Promise<Outcome> {
     const asked = this.#ask(request).then((response): Outcome => {
       if (response instanceof EtcdError) return outcomeOf(response);
       return { kind: "ok", response };
     }, outcomeOf);
-    const late = new Promise<Outcome>((resolve) => {
+    return new Promise((resolve, reject) => {
       const give = (): void => resolve({ kind: "unknown", error: "no answer in time" });
-      void this.#cluster.time.after(timeoutMs, give);
+      const timer = this.#cluster.time.after(timeoutMs, give);
+      asked.then(resolve, reject).finally(() => timer.cancel());
     });
-    return Promise.race([asked, late]);
   }
 
   async #ask(request: Request): Promise<Response | EtcdError> {
@@ -97,10 +110,29 @@ export class MemberEndpoint implements Endpoint {
         const compaction = { revision: request.revision, physical: false };
         return this.#propose({ kind: "compaction", compaction });
       }
+      case "alarm":
+        return request.isRaised ? this.#raise(member) : this.#disarm(member);
       default:
         await this.#node.whileRunning(member.defragment());
         return plain(0);
     }
+  }
+
+  #raise({ id }: ClusterMember): Promise<Response> {
+    const alarm = { action: AlarmAction.ACTIVATE, memberId: id, alarm: AlarmType.NOSPACE };
+    return this.#propose({ kind: "alarm", alarm });
+  }
+
+  async #disarm(member: ClusterMember): Promise<Response> {
+    await this.#cluster.ask<void>(this.#node, (at, waiter) => at.readIndex(waiter));
+    for (const { memberId, alarm } of member.alarms()) {
+      if (alarm !== AlarmType.NOSPACE) continue;
+      await this.#propose({
+        kind: "alarm",
+        alarm: { action: AlarmAction.DEACTIVATE, memberId, alarm },
+      });
+    }
+    return plain(0);
   }
 
   async #propose(operation: RaftOperation): Promise<Response> {

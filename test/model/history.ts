@@ -54,6 +54,8 @@ export type Request =
   | { readonly kind: "revoke"; readonly lease: string }
   | { readonly kind: "keepAlive"; readonly lease: string }
   | { readonly kind: "compact"; readonly revision: number }
+  /** NOSPACE, which refuses writes while it is raised. */
+  | { readonly kind: "alarm"; readonly isRaised: boolean }
   | { readonly kind: "defragment" };
 
 export type KvRequest = Extract<Request, { kind: "kv" }>;

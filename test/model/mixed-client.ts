@@ -90,6 +90,11 @@ export class MixedClient {
       // Reads alone: they need not go through the log.
       return { ...kv([range(key), range(other), range(KEY_PREFIX, KEY_END)]), failure: [] };
     }
+    if (prng.chance(0.2)) {
+      // It is refused as a whole, on all members, if that is compacted.
+      const old = Math.max(1, this.#side.known - prng.below(100));
+      return kv([this.#put(), range(KEY_PREFIX, KEY_END, old), this.#put()].filter(isFirstOfKey));
+    }
     if (prng.chance(0.4)) {
       const puts = [...new Set([key, other, this.#key()])].map(
         (each): Operation => ({
@@ -117,4 +122,10 @@ export class MixedClient {
       isSerializable: false,
     };
   }
+}
+
+/** A transaction may change a key only once. */
+function isFirstOfKey(operation: Operation, at: number, all: readonly Operation[]): boolean {
+  if (operation.kind !== "put") return true;
+  return all.findIndex((other) => other.kind === "put" && other.key === operation.key) === at;
 }

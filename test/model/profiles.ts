@@ -28,6 +28,8 @@ export interface Profile {
   readonly controllers: number;
   /** Controllers only create and delete. */
   readonly isCreateDelete: boolean;
+  /** Somebody raises the alarm that refuses writes, and takes it back soon after. */
+  readonly hasAlarms: boolean;
   /** Clients that watch, for a while each time. */
   readonly watchers: number;
   /** A watch starts this many revisions before or after what is known. */
@@ -61,6 +63,7 @@ const BASE: Profile = {
   leaseClients: 2,
   controllers: 1,
   isCreateDelete: false,
+  hasAlarms: true,
   watchers: 3,
   watchOffsetMin: -100,
   watchOffsetMax: 100,
@@ -93,6 +96,7 @@ export const PROFILES: readonly Profile[] = [
     weights: only({ ...READS, put: 60 }),
     leaseClients: 0,
     controllers: 0,
+    hasAlarms: false,
   },
   {
     ...BASE,

@@ -9,12 +9,14 @@ import type { World } from "./endpoint.ts";
 import type { HistoryEvent, RunRecord } from "./history.ts";
 import { LeaseHolder } from "./lease-holder.ts";
 import { MixedClient } from "./mixed-client.ts";
+import { Operator } from "./operator.ts";
 import type { Profile } from "./profiles.ts";
 import { Spectator } from "./spectator.ts";
 
 export class Traffic {
   readonly side: ClientSide;
   #running: Promise<void>[] = [];
+  #operating: Promise<void> = Promise.resolve();
   readonly #spectators: Spectator[] = [];
 
   constructor(world: World, profile: Profile, prng: Prng) {
@@ -36,6 +38,12 @@ export class Traffic {
       return spectator.run();
     });
     if (compactEveryMs > 0) this.#running.push(this.#compact());
+    if (side.profile.hasAlarms) this.#operating = new Operator(side).run();
+  }
+
+  /** Settles when nothing is left that would refuse writes. */
+  get quieted(): Promise<void> {
+    return this.#operating;
   }
 
   /** No new calls; settles when those under way are answered. Watches go on. */
