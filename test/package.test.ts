@@ -21,6 +21,26 @@ console.log(answer.status, await answer.text());
 await member.close();
 `;
 
+const CLIENT = `
+import { ClientError, connect, type WatchBatch } from "holdfast/client";
+import { startMember } from "holdfast";
+
+const member = await startMember({
+  dataDirectory: process.argv[2] ?? "",
+  listenClientUrls: ["http://127.0.0.1:0"],
+});
+using client = connect({ endpoints: member.clientUrls });
+const watch = client.watch("k");
+await watch.created;
+await client.kv.put("k", "over the package");
+const first: IteratorResult<WatchBatch, undefined> = await watch.next();
+console.log(first.value?.events[0]?.kv.value.toString());
+const refused: unknown = await client.lease.revoke(1n).catch((error: unknown) => error);
+console.log(refused instanceof ClientError && refused.id);
+client.close();
+await member.close();
+`;
+
 const OPTIONS = {
   compilerOptions: {
     target: "es2023",
@@ -32,7 +52,7 @@ const OPTIONS = {
     typeRoots: [join(ROOT, "node_modules", "@types")],
     allowImportingTsExtensions: true,
   },
-  files: ["embed.ts"],
+  files: ["embed.ts", "client.ts"],
 };
 
 describe("package", () => {
@@ -74,6 +94,7 @@ describe("package", () => {
     const strange = files.filter((name) => /\.test\.|testing\/|(?<!\.d)\.ts$/.test(name));
     assert.deepEqual(strange, []);
     assert.ok(files.includes("index.d.ts") && files.includes("index.js"));
+    assert.ok(files.includes("client/index.d.ts") && files.includes("client/index.js"));
   });
 
   test("package: npx holdfast --version → the version, as etcd prints it", async () => {
@@ -85,9 +106,10 @@ describe("package", () => {
     assert.match(result.stdout, /^etcd Version: 3\.7\.\d+\n/);
   });
 
-  test("package: a program embeds a member, with types", async () => {
+  test("package: programs embed a member and use the client, with types", async () => {
     const app = join(folder, "app");
     writeFileSync(join(app, "embed.ts"), EMBEDDING);
+    writeFileSync(join(app, "client.ts"), CLIENT);
     writeFileSync(join(app, "tsconfig.json"), JSON.stringify(OPTIONS));
     const tsc = join(ROOT, "node_modules", ".bin", "tsc");
     const checked = await run(tsc, ["-p", app], { cwd: app, env });
@@ -96,5 +118,15 @@ describe("package", () => {
     const ran = await run(process.execPath, ["embed.ts", data], { cwd: app, env });
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stdout, /^200 \{"health":"true"/m);
+  });
+
+  test("package: a program uses the client library by its own name", async () => {
+    const app = join(folder, "app");
+    const ran = await run(process.execPath, ["client.ts", join(folder, "data2")], {
+      cwd: app,
+      env,
+    });
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stdout, /^over the package\nLeaseNotFound$/m);
   });
 });

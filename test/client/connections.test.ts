@@ -4,15 +4,7 @@ import { readFileSync } from "node:fs";
 import { before, describe, test } from "node:test";
 import { type Client, ClientError, connect, isRefusal } from "../../src/client/index.ts";
 import { Pki } from "../harness/pki.ts";
-import {
-  etcdctl,
-  freePort,
-  hasEtcd,
-  type Kind,
-  poll,
-  type Server,
-  start,
-} from "../harness/process.ts";
+import { etcdctl, freePort, hasEtcd, type Kind, type Server, start } from "../harness/process.ts";
 
 async function failureOf(client: Client): Promise<string> {
   const error: unknown = await client.kv.get("k", { failFast: true }).then(
