@@ -15,6 +15,11 @@ export const Exit = {
   BAD_ARGS: 128,
 } as const;
 
+/** As a shell shows a program that the signal ended. */
+export function exitCodeOfSignal(signal: "SIGINT" | "SIGTERM"): number {
+  return signal === "SIGINT" ? 130 : 143;
+}
+
 /** Ends the command with `Error: <message>` on stderr and a code. `cause`: the client's error. */
 export class CtlError extends Error {
   readonly exitCode: number;

@@ -1,4 +1,4 @@
 export { CtlError, CtlExit, Exit } from "./exit.ts";
 export type { CtlIo } from "./io.ts";
-export { processIo } from "./process-io.ts";
+export { processIo, startChild } from "./process-io.ts";
 export { runCtl } from "./run.ts";

@@ -1,7 +1,7 @@
 /** `lease grant`, `revoke`, `timetolive`, `list` and `keep-alive` (CT-06 to CT-10). */
 import { type Command, switchFlag } from "../command.ts";
 import type { Context } from "../context.ts";
-import { CtlError, Exit } from "../exit.ts";
+import { CtlError, CtlExit, Exit, exitCodeOfSignal } from "../exit.ts";
 import { hex16, parseInt64 } from "../go-values.ts";
 import {
   printGrant,
@@ -100,11 +100,14 @@ async function keepAlive(context: Context, id: bigint): Promise<void> {
   const keeper = lease.keepAlive(id, {
     onRenewed: (answer) => context.print(printKeepAlive(answer, context)),
   });
-  const isLost = await new Promise<boolean>((resolve) => {
-    keeper.lost.addEventListener("abort", () => resolve(true));
-    context.io.onInterrupt(() => resolve(false));
+  const interruption = await new Promise<"SIGINT" | "SIGTERM" | undefined>((resolve) => {
+    keeper.lost.addEventListener("abort", () => resolve(undefined));
+    context.io.onInterrupt(resolve);
   });
-  if (!isLost) return keeper.stop();
+  if (interruption !== undefined) {
+    keeper.stop();
+    throw new CtlExit(exitCodeOfSignal(interruption));
+  }
   if (context.format === "simple") context.out(`lease ${hex16(id)} expired or revoked.\n`);
 }
 

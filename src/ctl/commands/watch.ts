@@ -2,7 +2,7 @@
 import type { Client, Watch, WatchBatch } from "../../client/index.ts";
 import { type Command, countFlag, switchFlag } from "../command.ts";
 import type { Context } from "../context.ts";
-import { CtlError, CtlExit, Exit } from "../exit.ts";
+import { CtlError, CtlExit, Exit, exitCodeOfSignal } from "../exit.ts";
 import type { Flags } from "../flags.ts";
 import { eventName, printWatch } from "../print/watch.ts";
 import { quote } from "../print/quote.ts";
@@ -47,7 +47,13 @@ export const watch: Command = {
     const plan = watchPlan(args, context.dashAt, preset);
     const client = await context.client();
     const began = begin(client, plan, flags);
+    let interruption: "SIGINT" | "SIGTERM" | undefined;
+    context.io.onInterrupt((signal) => {
+      interruption = signal;
+      began.cancel();
+    });
     await show(context, began, plan.command, () => flags.on("progress-notify"));
+    if (interruption !== undefined) throw new CtlExit(exitCodeOfSignal(interruption));
     throw new CtlError("watch is canceled by the server", Exit.INTERRUPTED);
   },
 };

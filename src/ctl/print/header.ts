@@ -24,16 +24,18 @@ export function hexHeaderJson(header: ResponseHeader): Record<string, GoJson> {
   };
 }
 
-/** Lines `"ClusterID" : 1` and so on; from 3.7 on the revision only where there is one. */
-export function headerFields(
-  header: ResponseHeader,
-  isHex: boolean,
-  minor = NEWEST_MINOR,
-): string {
-  const id = (value: bigint): string => (isHex ? value.toString(16) : String(value));
+/** Whether ids are hexadecimal among the fields: --hex changes them from 3.6 on. */
+export function areFieldsHex({ isHex, minor }: { isHex: boolean; minor: number }): boolean {
+  return isHex && minor >= 6;
+}
+
+/** Lines `"ClusterID" : 1` and so on; from 3.6 on the revision only where there is one. */
+export function headerFields(header: ResponseHeader, isHex: boolean, minor = NEWEST_MINOR): string {
+  const areHex = areFieldsHex({ isHex, minor });
+  const id = (value: bigint): string => (areHex ? value.toString(16) : String(value));
   return (
     `"ClusterID" : ${id(header.clusterId)}\n"MemberID" : ${id(header.memberId)}\n` +
-    (header.revision > 0 || minor < 7 ? `"Revision" : ${header.revision}\n` : "") +
+    (header.revision > 0 || minor < 6 ? `"Revision" : ${header.revision}\n` : "") +
     `"RaftTerm" : ${header.raftTerm}\n`
   );
 }
@@ -50,7 +52,12 @@ export function keyValueJson(kv: KeyValue): Record<string, GoJson> {
 }
 
 /** `prefix` is `Prev` or nothing. */
-export function keyValueFields(prefix: string, kv: KeyValue, isHex: boolean): string {
+export function keyValueFields(
+  prefix: string,
+  kv: KeyValue,
+  style: { isHex: boolean; minor: number },
+): string {
+  const isHex = areFieldsHex(style);
   return (
     `"${prefix}Key" : ${quote(kv.key)}\n` +
     `"${prefix}CreateRevision" : ${kv.createRevision}\n` +

@@ -146,19 +146,23 @@ function resultJson(result: TxnResult, minor: number): GoJson {
   }
 }
 
-function rangeFields(answer: RangeResponse, { isHex, minor }: KvStyle): string {
-  const kvs = answer.kvs.map((kv) => keyValueFields("", kv, isHex)).join("");
+function rangeFields(answer: RangeResponse, style: KvStyle): string {
+  const { isHex, minor } = style;
+  const kvs = answer.kvs.map((kv) => keyValueFields("", kv, style)).join("");
   const end = `"More" : ${answer.more}\n"Count" : ${answer.count}\n`;
   return headerFields(answer.header, isHex, minor) + kvs + end;
 }
 
-function putFields({ header, prevKv }: PutResponse, { isHex, minor }: KvStyle): string {
-  return headerFields(header, isHex, minor) + (prevKv ? keyValueFields("Prev", prevKv, isHex) : "");
+function putFields({ header, prevKv }: PutResponse, style: KvStyle): string {
+  const before = prevKv === undefined ? "" : keyValueFields("Prev", prevKv, style);
+  return headerFields(header, style.isHex, style.minor) + before;
 }
 
-function deleteFields(answer: DeleteResponse, { isHex, minor }: KvStyle): string {
-  const kvs = answer.prevKvs.map((kv) => keyValueFields("Prev", kv, isHex)).join("");
-  return `${headerFields(answer.header, isHex, minor)}"Deleted" : ${answer.deleted}\n${kvs}`;
+function deleteFields(answer: DeleteResponse, style: KvStyle): string {
+  const kvs = answer.prevKvs.map((kv) => keyValueFields("Prev", kv, style)).join("");
+  const head = headerFields(answer.header, style.isHex, style.minor);
+  return `${head}"Deleted" : ${answer.deleted}
+${kvs}`;
 }
 
 function txnFields(answer: TxnResponse, style: KvStyle): string {

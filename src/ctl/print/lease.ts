@@ -11,7 +11,7 @@ import type {
 import { encodeHeader, encodeLeaseRevokeResponse } from "../../wire/index.ts";
 import type { Printable } from "../context.ts";
 import { hex16 } from "../go-values.ts";
-import { headerFields, headerJson } from "./header.ts";
+import { areFieldsHex, headerFields, headerJson } from "./header.ts";
 import { type GoJson, goJson } from "./json.ts";
 import { quote } from "./quote.ts";
 
@@ -115,6 +115,6 @@ function fieldsOf(answer: { header: ResponseHeader; id: bigint }, style: Style):
   return headerFields(answer.header, style.isHex, style.minor) + idField(answer.id, style);
 }
 
-function idField(id: bigint, { isHex }: Style): string {
-  return `"ID" : ${isHex ? hex16(id) : id}\n`;
+function idField(id: bigint, style: Style): string {
+  return `"ID" : ${areFieldsHex(style) ? hex16(id) : id}\n`;
 }

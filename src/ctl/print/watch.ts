@@ -27,7 +27,7 @@ export function printWatch(shown: Shown, style: WatchStyle): Printable {
     json: () => `${goJson(watchJson(shown, style.minor))}\n`,
     fields: () =>
       headerFields(header, style.isHex, style.minor) +
-      events.map((event) => eventFields(event, style.isHex)).join(""),
+      events.map((event) => eventFields(event, style)).join(""),
     protobuf: () => watchProto(shown),
   };
 }
@@ -45,10 +45,10 @@ function pairsOf({ kv, prevKv }: WatchEvent): KeyValue[] {
   return prevKv === undefined ? [kv] : [prevKv, kv];
 }
 
-function eventFields(event: WatchEvent, isHex: boolean): string {
+function eventFields(event: WatchEvent, style: WatchStyle): string {
   const { kv, prevKv } = event;
-  const before = prevKv === undefined ? "" : keyValueFields("Prev", prevKv, isHex);
-  return `"Type" : ${eventName(event)}\n${before}${keyValueFields("", kv, isHex)}`;
+  const before = prevKv === undefined ? "" : keyValueFields("Prev", prevKv, style);
+  return `"Type" : ${eventName(event)}\n${before}${keyValueFields("", kv, style)}`;
 }
 
 function watchJson({ header, events, end }: Shown, minor: number): GoJson {
