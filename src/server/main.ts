@@ -5,7 +5,7 @@
  * be read shows the usage and ends with 2.
  */
 import { readFileSync, writeSync } from "node:fs";
-import { failureOf, type HostLogger, openLog } from "../host/index.ts";
+import { failureOf, type HostLogger, openLog, systemTimers } from "../host/index.ts";
 import type { Logger } from "../seam/index.ts";
 import { readCommandLine, readEnvironment, type Settings } from "./command-line.ts";
 import { ConfigError, UsageError } from "./config-error.ts";
@@ -13,7 +13,7 @@ import type { ServerConfig } from "./config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { endProcess } from "./end-process.ts";
 import { helpText, USAGE, versionText } from "./help.ts";
-import { notifySystemd } from "./notify-systemd.ts";
+import { keepWatchdogQuiet, notifySystemd } from "./notify-systemd.ts";
 import { resolveConfig } from "./server-config.ts";
 import type { RunningMember } from "./start-member.ts";
 import { HOLDFAST_VERSION, MINOR_VERSION_DEFAULT, serverVersionOf } from "./versions.ts";
@@ -119,7 +119,8 @@ async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
   const member = await startMember(config, logger);
   handleSignals(member, logger);
   void member.serving.then(() => {
-    notifySystemd(process.env);
+    notifySystemd(process.env, "READY=1");
+    keepWatchdogQuiet(process.env, process.pid, systemTimers);
     if (process.stdout.isTTY) print(STDOUT, firstSteps(config, member));
   });
   const failure = await member.failed;
