@@ -4,7 +4,8 @@
  * Lines are written away from the event loop (LineWriter). `flush` waits for them, for the last
  * lines of a process.
  */
-import { pino } from "pino";
+import { createRequire } from "node:module";
+import type { pino } from "pino";
 import type { LogFields, Logger, LogLevel } from "../seam/index.ts";
 import { LineWriter } from "./line-writer.ts";
 
@@ -69,6 +70,14 @@ interface Outputs {
   readonly isOnStderrAlone: boolean;
 }
 
+/**
+ * Loaded with the first log: the command line tools have none, and it would be a third of the time
+ * that they take to start.
+ */
+function loadPino(): typeof pino {
+  return (createRequire(import.meta.url)("pino") as { readonly pino: typeof pino }).pino;
+}
+
 class PinoLogger implements HostLogger {
   readonly #root: pino.Logger<"panic">;
   readonly #pino: pino.Logger<"panic">;
@@ -128,7 +137,7 @@ export function openLog(options: LogOptions): HostLogger {
   const flush = async (): Promise<void> => {
     await Promise.all(outputs.map((output) => output.flush(FLUSH_LIMIT_MS)));
   };
-  const root = pino<"panic">(
+  const root = loadPino()<"panic">(
     {
       base: null,
       level: options.level,
