@@ -52,7 +52,7 @@ export function delRequest(
   return { key, request: { ...spanOf(args, flags), prevKv: flags.on("prev-kv") } };
 }
 
-/** Two keys may have been meant as two keys. A script does not read this, and is not kept waiting. */
+/** Two keys may have been meant as two keys. A script does not read this, and need not wait. */
 async function regret({ io }: Context, args: readonly string[]): Promise<void> {
   io.stderr(
     `Warning: Keys between ${quote(args[0] as string)} and ${quote(args[1] as string)} will be ` +

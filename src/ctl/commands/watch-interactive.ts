@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { CtlError, Exit } from "../exit.ts";
 import { FlagError, Flags, parseFlags } from "../flags.ts";
 import { argify, byteString, shown } from "../txn/words.ts";
-import { begin, show, WATCH_FLAGS, watchPlan } from "./watch.ts";
+import { begin, show, WATCH_FLAGS, watchPlan } from "./watching.ts";
 
 /** Until the lines end, which counts as an error; `preset` are the keys of the environment. */
 export async function watchInteractively(
