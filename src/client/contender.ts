@@ -4,7 +4,7 @@
  * one created first holds, and each waits for those created before it to go.
  */
 import { errors } from "../errors/index.ts";
-import { cancelled, ClientError } from "./error.ts";
+import { cancelled, ClientError, isRefusal } from "./error.ts";
 import { valueOf } from "./kv-messages.ts";
 import type { Kv } from "./kv.ts";
 import type { Session } from "./session.ts";
@@ -66,7 +66,7 @@ export class Contender {
       .if(compare.createRevision(this.key, "=", 0))
       .andThen(put, first)
       .orElse(op.get(this.key), first)
-      .commit();
+      .commit({ isRepeatable: true });
     const [mine, holders] = answer.responses;
     const own = mine?.kind === "range" ? mine.range.kvs[0] : undefined;
     this.revision = own?.createRevision ?? answer.header.revision;
@@ -102,14 +102,17 @@ export class Contender {
       .txn()
       .if(compare.createRevision(this.key, "=", this.revision))
       .andThen(op.delete(this.key))
-      .commit();
+      .commit({ isRepeatable: true });
     return header;
   }
 
   /** Removes the key after a wait that failed; when that fails too, the lease's end does it. */
   async giveUp(): Promise<void> {
     // With no revision known, the key may be there all the same.
-    const removed = this.revision === 0 ? this.#client.kv.delete(this.key) : this.remove();
+    const removed =
+      this.revision === 0
+        ? this.#client.kv.delete(this.key, { isRepeatable: true })
+        : this.remove();
     await removed.catch(() => undefined);
   }
 }
@@ -124,6 +127,12 @@ async function untilDeleted(
   for await (const { events } of watch) {
     if (events.some(({ type }) => type === "delete")) return;
   }
+}
+
+/** Why there was no turn: without its lease a session is over, whoever notices it first. */
+export function failureOf(session: Session, error: unknown): unknown {
+  const isOver = session.lost.aborted || isRefusal(error, "LeaseNotFound");
+  return isOver ? refusal("SessionExpired") : error;
 }
 
 /** A wait ends too when the session is lost: nothing would come of it any more. */

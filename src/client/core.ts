@@ -120,9 +120,13 @@ export class Core {
     return error;
   }
 
+  get isClosed(): boolean {
+    return this.balancer.isClosed;
+  }
+
   /** `run` will be called when the client is closed. */
   onClose(run: () => void): void {
-    if (this.balancer.isClosed) throw closing();
+    if (this.isClosed) throw closing();
     this.#closers.add(run);
   }
 

@@ -1,5 +1,6 @@
 import {
   Contender,
+  failureOf,
   type RecipeClient,
   refusal,
   type WaitOptions,
@@ -44,7 +45,7 @@ export class Leadership {
       .txn()
       .if(compare.createRevision(this.key, "=", this.revision))
       .andThen(op.put(this.key, value, { lease: this.session.lease }))
-      .commit(options);
+      .commit({ isRepeatable: true, ...options });
     if (!succeeded) throw refusal("ElectionNotLeader");
     return header;
   }
@@ -78,7 +79,7 @@ export class Election {
       if (!(await contender.isThere())) throw refusal("SessionExpired");
     } catch (error) {
       await contender.giveUp();
-      throw session.lost.aborted ? refusal("SessionExpired") : error;
+      throw failureOf(session, error);
     }
     return leadership;
   }

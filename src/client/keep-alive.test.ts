@@ -80,4 +80,5 @@ test("lease: closing the client loses what it kept", async () => {
   await world.settle();
   world.client.close();
   assert.equal(keeper.lost.aborted, true);
+  assert.equal(world.client.lease.keepAlive(LEASE).lost.aborted, true);
 });

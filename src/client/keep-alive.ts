@@ -87,6 +87,10 @@ export class KeepAliveHub {
   keep(id: bigint, options: KeepAliveOptions): LeaseKeeper {
     const nowMs = this.#core.clock.monotonicMs();
     const keeper = new Keeper(id, options, nowMs, (gone) => this.#remove(gone));
+    if (this.#core.isClosed) {
+      keeper.lose(closing());
+      return keeper;
+    }
     const others = this.#keepers.get(id);
     if (others === undefined) this.#keepers.set(id, new Set([keeper]));
     else others.add(keeper);

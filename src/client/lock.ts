@@ -1,6 +1,7 @@
 import { Code } from "../errors/index.ts";
 import {
   Contender,
+  failureOf,
   type RecipeClient,
   refusal,
   type WaitOptions,
@@ -49,7 +50,7 @@ export class Lock {
       }
     } catch (error) {
       await contender.giveUp();
-      throw session.lost.aborted ? refusal("SessionExpired") : error;
+      throw failureOf(session, error);
     }
     return new Lock(contender);
   }

@@ -24,6 +24,11 @@ export interface CallOptions {
   /** Refused at once by a member that knows of no leader (FR-21). */
   readonly requireLeader?: boolean | undefined;
   /**
+   * A write that may be sent again although it may have been carried out, because it does nothing
+   * the second time: it is then retried like a read.
+   */
+  readonly isRepeatable?: boolean | undefined;
+  /**
    * Fails with UNAVAILABLE as soon as no endpoint could be connected to, instead of trying until
    * `timeoutMs`.
    */

@@ -109,6 +109,15 @@ test("retry: what a learner does not serve is asked of another member (FR-25, FR
   world.client.close();
 });
 
+test("retry: a write that says it is repeatable is retried like a read", async () => {
+  const world = new World(1);
+  const fates: Fate[] = [CHANGED, headerAnswer()];
+  world.server(0).fate = () => fates.shift() ?? "silence";
+  await world.end(world.client.kv.put("k", "v", { isRepeatable: true }));
+  assert.deepEqual(world.asked, ["Put", "Put"]);
+  world.client.close();
+});
+
 test("retry: other refusals end reads and writes at once", async () => {
   const world = new World(2);
   for (const server of world.servers) server.fate = () => errors.Compacted;

@@ -178,7 +178,8 @@ export class UnaryCall<Q, R> implements Waiter {
   #mayRepeat(error: ClientError, isLearner: boolean): boolean {
     if (isLearner) return this.link === undefined && this.#core.balancer.size > 1;
     if (error.code !== Code.UNAVAILABLE) return false;
-    return this.#method.repeat === "read" || error.isUnprocessed || NOWHERE.has(error.message);
+    const isRepeatable = this.#method.repeat === "read" || this.#options.isRepeatable === true;
+    return isRepeatable || error.isUnprocessed || NOWHERE.has(error.message);
   }
 
   #rest(round: number): void {

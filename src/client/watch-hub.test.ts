@@ -251,6 +251,7 @@ test("watch: its signal and the client's end are told to who reads", async () =>
   assert.match(String(await world.end(early.end)), /context canceled/);
   world.client.close();
   assert.match(String(await world.end(closed.end)), /closing/);
+  assert.match(String(await world.end(read(world.client.watch("k")).end)), /closing/);
 });
 
 test("watch: wants a leader unless told not to (FR-21)", async () => {

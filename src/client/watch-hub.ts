@@ -52,6 +52,10 @@ export class WatchHub implements WatchHost {
   }
 
   add(subscription: Subscription): void {
+    if (this.#core.isClosed) {
+      subscription.fail(closing());
+      return;
+    }
     this.#subscriptions.add(subscription);
     if (this.#stream !== undefined) this.#create(subscription);
     else if (!this.#isRunning) void this.#run();

@@ -20,6 +20,8 @@ import { Background, hasEtcd, type Kind, poll } from "../harness/process.ts";
 /** Generous: two clusters elect on a machine that is busy with other tests. */
 const PATIENCE_MS = 30_000;
 const WRITES = 200;
+const CONTENDERS = 4;
+const TURNS = 5;
 
 function text(bytes: Buffer | undefined): string | undefined {
   return bytes?.toString("utf8");
@@ -295,6 +297,9 @@ function scenarios(kind: Kind): void {
     const two = await client.session({ ttlSeconds: 3 });
     await client.lock("ends", one);
     const waiting = client.lock("ends", two);
+    await poll("it stands in line", async () => {
+      return (await client.kv.get("ends/", { prefix: true })).count === 2;
+    });
     await client.lease.revoke(two.lease);
     await assert.rejects(waiting, (error) => isRefusal(error, "SessionExpired"));
     await one.close();
@@ -327,6 +332,37 @@ function scenarios(kind: Kind): void {
     await now.resign();
     control.abort();
     await Promise.all([one.close(), two.close()]);
+  });
+
+  test(`${kind}: members killed under contenders → never two holders of a lock`, async () => {
+    let holders = 0;
+    let turns = 0;
+    const revisions: number[] = [];
+    const contend = async (): Promise<void> => {
+      const session = await client.session({ ttlSeconds: 20 });
+      for (let count = 0; count < TURNS; count += 1) {
+        const lock = await client.lock("contended", session);
+        holders += 1;
+        assert.equal(holders, 1);
+        revisions.push(lock.revision);
+        await client.kv.get("contended");
+        turns += 1;
+        holders -= 1;
+        await lock.unlock();
+      }
+      await session.close();
+    };
+    const contenders = Promise.all(Array.from({ length: CONTENDERS }, contend));
+    await poll("some have had their turn", () => turns > 2, PATIENCE_MS);
+    const leader = await cluster.leader();
+    await leader.kill();
+    await contenders;
+    await leader.start();
+    assert.equal(turns, CONTENDERS * TURNS);
+    assert.deepEqual(
+      revisions,
+      revisions.toSorted((a, b) => a - b),
+    );
   });
 
   test(`${kind}: members killed under puts → no gap, nothing twice in any watch (FR-34)`, async () => {
