@@ -23,12 +23,13 @@ export class Pki {
     return join(this.#directory, "ca.pem");
   }
 
-  /** Good for 127.0.0.1, as server and as client. */
-  issue(commonName: string): Pair {
+  /** Good for 127.0.0.1 and other addresses, as server and as client. */
+  issue(commonName: string, addresses: readonly string[] = []): Pair {
     const files = ["-keyout", `${commonName}.key`, "-out", `${commonName}.csr`];
     this.#openssl("req", ...KEY, "-subj", `/CN=${commonName}`, ...files);
     const extensions = join(this.#directory, `${commonName}.ext`);
-    writeFileSync(extensions, "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+    const names = ["IP:127.0.0.1", "DNS:localhost", ...addresses.map((address) => `IP:${address}`)];
+    writeFileSync(extensions, `subjectAltName=${names.join(",")}\n`);
     const [request, certificate] = [`${commonName}.csr`, `${commonName}.pem`];
     this.#openssl(
       ...["x509", "-req", "-in", request, "-CA", "ca.pem", "-CAkey", "ca.key"],
