@@ -23,6 +23,11 @@ function newWorld(settings: Partial<LogReleaserOptions["settings"]> = {}, from =
   const world: { fault: Error | undefined } = { fault: undefined };
   const releaser = new LogReleaser({
     wal: {
+      cut: async () => {
+        await Promise.resolve();
+        calls.push("cut");
+        return 141;
+      },
       saveSnapshot: async ({ index, term, confState }) => {
         await Promise.resolve();
         if (world.fault !== undefined) throw world.fault;
@@ -58,6 +63,22 @@ test("log release: record, then Raft's beginning, then the files (RA-05, WL-09, 
   releaser.durable({ index: 229, term: 2 });
   await releaser.idle();
   assert.equal(calls.length, 4, "the next record comes snapshot-count entries later");
+});
+
+test("log release: a log that cannot be read → goes on in a new segment; the old ones go when the store has them", async () => {
+  const { releaser, calls } = newWorld();
+  await releaser.forsake();
+  await releaser.forsake();
+  releaser.durable({ index: 139, term: 2 });
+  await releaser.idle();
+  const released = ["record 139 of term 2", "raft 109", "wal 109", "purge 5"];
+  assert.deepEqual(calls.splice(0), ["cut", ...released]);
+  releaser.durable({ index: 141, term: 2 });
+  await releaser.idle();
+  assert.deepEqual(calls.splice(0), ["record 141 of term 2", "raft 141", "wal 141", "purge 1"]);
+  releaser.durable({ index: 142, term: 2 });
+  await releaser.idle();
+  assert.deepEqual(calls, []);
 });
 
 test("log release: fewer entries than slow followers may need → a record, nothing goes", async () => {

@@ -13,6 +13,7 @@ import type { ConfState } from "../wire/index.ts";
 
 /** The part of wal/ that is used. */
 export interface ReleasableWal {
+  cut(): Promise<number>;
   saveSnapshot(snapshot: WalSnapshot): Promise<void>;
   release(index: number): void;
   purge(segmentsMax: number): Promise<string[]>;
@@ -43,6 +44,8 @@ export class LogReleaser {
   #snapshotIndex: number;
   /** Up to here the log may go, once nothing holds it. */
   #releasable = 0;
+  /** What is before this is to be removed, since it cannot be read. */
+  #forsaken: number | undefined;
   #released = 0;
   /** Snapshots on their way. */
   #holds = 0;
@@ -56,9 +59,22 @@ export class LogReleaser {
     this.#snapshotIndex = options.snapshotIndex ?? 0;
   }
 
+  /**
+   * Part of the log can no longer be read. It goes on in a new segment, and what is before that is
+   * removed as soon as the store holds an entry of the new one; followers that would have needed it
+   * get a snapshot.
+   */
+  async forsake(): Promise<void> {
+    if (this.#forsaken !== undefined) return;
+    this.#forsaken = await this.#options.wal.cut();
+  }
+
   /** The store holds everything up to `point`. */
   durable(point: AppliedPoint): void {
     if (this.#running !== undefined || this.#isClosed) return;
+    if (this.#forsaken !== undefined && point.index >= this.#forsaken) {
+      return this.#run(this.#dropForsaken(point));
+    }
     const { snapshotCount } = this.#options.settings;
     if (point.index - this.#snapshotIndex >= snapshotCount) this.#run(this.#record(point));
     else if (this.#isDue()) this.#run(this.#release());
@@ -122,6 +138,18 @@ export class LogReleaser {
     this.#snapshotIndex = point.index;
     this.#releasable = Math.max(0, point.index - settings.snapshotCatchUpEntries);
     if (this.#isDue()) await this.#release();
+  }
+
+  async #dropForsaken(point: AppliedPoint): Promise<void> {
+    const { wal, storage, confState } = this.#options;
+    await wal.saveSnapshot({ index: point.index, term: point.term, confState: confState() });
+    this.#snapshotIndex = point.index;
+    this.#releasable = point.index;
+    this.#released = point.index;
+    storage?.release(point.index);
+    wal.release(point.index);
+    await wal.purge(1);
+    this.#forsaken = undefined;
   }
 
   async #release(): Promise<void> {

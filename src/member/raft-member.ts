@@ -11,7 +11,7 @@ import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId, openImage } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
-import { isDamage } from "../care/index.ts";
+import { isDamage, Verifier } from "../care/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
 import type {
@@ -126,6 +126,7 @@ export class RaftMember implements Member {
   readonly leaseService: LeaseService;
   readonly #alarms: AlarmRaiser;
   readonly #proposer: Proposer;
+  readonly #verifier: Verifier;
   readonly #autoCompactor: AutoCompactor;
   readonly #timers: Timer[] = [];
   #nowMs: number;
@@ -199,8 +200,14 @@ export class RaftMember implements Member {
       onFatal: (error) => this.fail(error),
     });
     this.snapshots = parts.makeSnapshots(this);
+    this.#verifier = this.#newVerifier();
     this.leaseService = this.#newLeaseService();
-    this.#autoCompactor = new AutoCompactor({
+    this.#autoCompactor = this.#newAutoCompactor();
+  }
+
+  #newAutoCompactor(): AutoCompactor {
+    const { clock, timers, settings } = this.#parts;
+    return new AutoCompactor({
       retention: settings.retention,
       clock,
       timers,
@@ -223,6 +230,33 @@ export class RaftMember implements Member {
       timers,
       logger,
     });
+  }
+
+  #newVerifier(): Verifier {
+    const { wal, logger } = this.#parts;
+    return new Verifier({
+      ...this.#parts,
+      backend: () => this.local.backend,
+      log: wal,
+      onStoreDamage: (error) => this.reportCorruption(error),
+      onLogDamage: (error) => {
+        logger.error("the log is damaged: it goes on in a new segment, and the old ones go", {
+          error: error.message,
+        });
+        void this.#forsakeLog();
+      },
+    });
+  }
+
+  /** An entry of the new segment has to be applied before the old ones may go: one that does nothing. */
+  async #forsakeLog(): Promise<void> {
+    try {
+      await this.#releaser.forsake();
+      const nobody = { done: () => undefined, refused: () => undefined };
+      this.proposeForCluster({ kind: "leaseCheckpoint", checkpoints: [] }, nobody);
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #newDriver(electionTicks: number): Driver {
@@ -685,6 +719,7 @@ export class RaftMember implements Member {
     this.driver.stop();
     await this.network.close();
     await this.snapshots.close();
+    await this.#verifier.close();
     await this.#releaser.close();
     await this.local.close(this.#hasFailed);
     await this.#parts.wal.close();

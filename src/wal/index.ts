@@ -5,5 +5,6 @@ export { type LogPoint, readSnapshots, readWal, WalReader, type WalTail } from "
 export { type GrowingLog, RangeReader } from "./range-reader.ts";
 export type { WalMetadata, WalSnapshot } from "./record.ts";
 export { listSegments, type Segment, SEGMENT_BYTES, walExists } from "./segment.ts";
+export { verifyLog, type VerifyLogOptions } from "./verify.ts";
 export { TermRuns } from "./term-runs.ts";
 export { Wal, WalMetrics, type WalOptions, type WalPosition } from "./wal.ts";

@@ -83,6 +83,8 @@ export class Wal {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #segmentBytes: number;
+  /** The next batch begins a segment. */
+  #isCutDue = false;
   readonly #zeroAheadBytes: number;
   readonly #metadata: Buffer;
   readonly metrics = new WalMetrics();
@@ -211,6 +213,22 @@ export class Wal {
   }
 
   /**
+   * Goes on in a new segment, whatever room there is in this one: what was written so far can be
+   * removed once it is released. Settles with the first index of the new one.
+   */
+  async cut(): Promise<number> {
+    const refused = this.#refusal();
+    if (refused !== undefined) throw refused;
+    this.#isCutDue = true;
+    this.#isStateWaiting = true;
+    this.#isStateDue = true;
+    await this.#flush();
+    // The batch that begins the segment was made by the one before it.
+    await this.#flush();
+    return (this.#segments.at(-1) as Segment).firstIndex;
+  }
+
+  /**
    * Nothing up to `index` will be read again: the store has it durably and no follower needs it.
    * Not past the newest snapshot record. `purge` removes the files.
    */
@@ -314,7 +332,8 @@ export class Wal {
     const batch = this.#batch;
     this.#batch = newBatch(this.#idle);
     const end = (batch.segment === undefined ? this.#offset : 0) + batch.records.length;
-    if (end < this.#segmentBytes) return batch;
+    if (end < this.#segmentBytes && !this.#isCutDue) return batch;
+    this.#isCutDue = false;
     const newest = batch.segment ?? (this.#segments.at(-1) as Segment);
     const sequence = newest.sequence + 1;
     const firstIndex = this.#lastIndex + 1;

@@ -3,7 +3,16 @@
  * go on, and the member is well again without a person (E4, BT-f3, BT-f4).
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Prng } from "../../src/base/index.ts";
@@ -25,6 +34,13 @@ function storeFile(member: ClusterMember): string {
   const directory = join(member.dataDirectory, "member", "store");
   const name = readdirSync(directory).find((file) => file.endsWith(".mdb"));
   assert.ok(name !== undefined, `no store in ${directory}`);
+  return join(directory, name);
+}
+
+function logFile(member: ClusterMember): string {
+  const directory = join(member.dataDirectory, "member", "wal");
+  const name = readdirSync(directory).findLast((file) => file.endsWith(".wal"));
+  assert.ok(name !== undefined, `no log in ${directory}`);
   return join(directory, name);
 }
 
@@ -110,6 +126,25 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
       await other.client.must(METHODS.put, { key: Buffer.from("goes on"), value: keyOf(round) });
       await alike();
     }
+  });
+
+  test("log: rots in the file of a running member, where nobody reads → found, and gone from the log; the member starts on it again (BT-f3)", async () => {
+    const [victim] = await cluster.followers();
+    assert.ok(victim !== undefined);
+    await victim.stop();
+    await victim.start();
+    const path = logFile(victim);
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(valueOf(3, ROUNDS));
+    assert.ok(at > 0, "the value is in the log");
+    const file = openSync(path, "r+");
+    writeSync(file, Buffer.from([(bytes[at] as number) ^ 1]), 0, 1, at);
+    closeSync(file);
+    await poll("the segment to go", async () => !existsSync(path), HEALED_MS_MAX);
+    await victim.stop();
+    await victim.start();
+    await healed(victim, 3, ROUNDS);
+    await alike();
   });
 
   test("store: cut in halves, or gone, while the member was down → it starts without it and takes another's (BT-f3)", async () => {
