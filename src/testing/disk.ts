@@ -53,13 +53,13 @@ class SimulatedFile implements OpenFile {
     this.#epoch = disk.epoch;
   }
 
-  #enter(operation?: DiskOperation): void {
+  #enter(operation?: DiskOperation, offset = 0, bytes = 0): void {
     if (this.#epoch !== this.#disk.epoch) throw new DiskCrashed();
     if (this.#isClosed) throw systemError("EBADF", this.path);
     if (operation === undefined) return;
     const isChange = operation !== "sync" && operation !== "read";
     if (isChange && this.#mode === "read") throw systemError("EBADF", this.path);
-    this.#disk.enter(operation, this.path);
+    this.#disk.enter(operation, this.path, offset, bytes);
   }
 
   /** `finish` comes in the same step as the check: no crash fits between. */
@@ -70,7 +70,7 @@ class SimulatedFile implements OpenFile {
   }
 
   async write(bytes: Uint8Array, offset: number): Promise<void> {
-    this.#enter("write");
+    this.#enter("write", offset, bytes.length);
     this.#disk.allocate(this.#node, bytes.length, offset);
     this.#node.write(bytes, offset);
     this.#disk.interrupt();
@@ -78,7 +78,7 @@ class SimulatedFile implements OpenFile {
   }
 
   async writeDurable(bytes: Uint8Array, offset: number): Promise<void> {
-    this.#enter("writeDurable");
+    this.#enter("writeDurable", offset, bytes.length);
     this.#disk.allocate(this.#node, bytes.length, offset);
     this.#node.write(bytes, offset);
     this.#disk.interrupt();
@@ -86,7 +86,7 @@ class SimulatedFile implements OpenFile {
   }
 
   async read(into: Uint8Array, offset: number): Promise<number> {
-    this.#enter("read");
+    this.#enter("read", offset, into.length);
     const count = this.#node.read(into, offset);
     await this.#leave();
     return count;
@@ -98,7 +98,7 @@ class SimulatedFile implements OpenFile {
   }
 
   async truncate(sizeBytes: number): Promise<void> {
-    this.#enter("truncate");
+    this.#enter("truncate", sizeBytes);
     this.#node.truncate(sizeBytes);
     this.#disk.interrupt();
     await this.#leave();
@@ -132,6 +132,10 @@ export class SimulatedDisk implements Disk {
   epoch = 0;
   /** Operations by kind, to choose moments for faults. */
   readonly counts = new Map<DiskOperation, number>();
+  /** Told of every call, for a trace. */
+  onCall:
+    | ((operation: DiskOperation, path: string, offset: number, bytes: number) => void)
+    | undefined;
   /** Calls that were made to fail, and calls that a full disk refused. */
   failed = 0;
   refusedFull = 0;
@@ -232,7 +236,8 @@ export class SimulatedDisk implements Disk {
   }
 
   /** Called by files: throws the fault that was asked for. */
-  enter(operation: DiskOperation, path: string): void {
+  enter(operation: DiskOperation, path: string, offset = 0, bytes = 0): void {
+    this.onCall?.(operation, path, offset, bytes);
     this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
     for (const [position, failure] of this.#failures.entries()) {
       if (failure.operation !== operation) continue;

@@ -82,6 +82,10 @@ class Station implements PeerHandler {
     return [];
   }
 
+  replaceForPeer(): Promise<never> {
+    throw new Error("not asked");
+  }
+
   hashKvForPeer(): Promise<never> {
     return new Promise(() => undefined);
   }

@@ -446,6 +446,7 @@ class EndpointNetwork implements PeerNetwork {
   readonly leaseTimes: PeerNetwork["leaseTimes"];
   readonly promote: PeerNetwork["promote"];
   readonly hashKv: PeerNetwork["hashKv"];
+  readonly replace: NonNullable<PeerNetwork["replace"]>;
 
   constructor(network: SimulatedNetwork, endpoint: Endpoint) {
     this.#network = network;
@@ -458,6 +459,7 @@ class EndpointNetwork implements PeerNetwork {
       ask(id, (peer) => peer.leaseTimesForPeer(leaseId, withKeys));
     this.promote = (id, learnerId) => ask(id, (peer) => peer.promoteForPeer(learnerId));
     this.hashKv = (id, revision) => ask(id, (peer) => peer.hashKvForPeer(revision));
+    this.replace = (id, lost) => ask(id, (peer) => peer.replaceForPeer(lost));
   }
 
   add(id: bigint, urls: readonly string[]): void {

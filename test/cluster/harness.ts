@@ -76,6 +76,8 @@ export class Cluster {
   readonly forgotten: ClusterNode[] = [];
   /** Called when a member has sent its vote to a candidate. */
   onVote: ((host: string) => void) | undefined;
+  /** Calls of clients so far, to number them. */
+  calls = 0;
   /** Snapshots that arrived whole. */
   snapshotsDelivered = 0;
   /** Who asked for votes, and in which terms. */
@@ -159,6 +161,13 @@ export class Cluster {
         this.note(`${host} ${level}: ${message} ${fields === undefined ? "" : text(fields)}`),
     };
     const node = new ClusterNode(name, context, new Prng(this.prng.uint32()));
+    if (this.trace.isRead) {
+      node.disk.onCall = (operation, path, offset, bytes) =>
+        this.trace.detail(
+          this.nowMs,
+          `${name} disk ${operation} ${path} at ${offset}, ${bytes} bytes`,
+        );
+    }
     this.nodes.push(node);
     return node;
   }
@@ -248,7 +257,7 @@ export class Cluster {
       // A tick planned by a promise's turn comes when no other promise has anything left to do.
       const drained = (): void => queueMicrotask(step);
       time.turn();
-      drained();
+      queueMicrotask(() => process.nextTick(drained));
     });
   }
 

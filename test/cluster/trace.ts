@@ -15,8 +15,9 @@ const TYPE_NAMES = new Map<number, string>(
 
 export class Trace {
   readonly #hash = createHash("sha256");
-  /** Lines that are in neither the hash nor the file yet. */
+  /** Lines that are not in the hash yet, and those that are not in the file. */
   #chunk = "";
+  #fileChunk = "";
   #lines: string[] = [];
   #count = 0;
   readonly #file: number | undefined;
@@ -28,16 +29,28 @@ export class Trace {
   add(atMs: number, line: string): void {
     const text = `${atMs.toFixed(3)} ${line}\n`;
     this.#chunk += text;
+    if (this.#file !== undefined) this.#fileChunk += text;
     if (this.#chunk.length > CHUNK_CHARACTERS) this.flush();
     this.#count += 1;
     this.#lines.push(text);
     if (this.#lines.length > 2 * LINES_MAX) this.#lines = this.#lines.slice(-LINES_MAX);
   }
 
+  /** Somebody will read it: `detail` is worth its price. */
+  get isRead(): boolean {
+    return this.#file !== undefined;
+  }
+
+  /** For the file alone. */
+  detail(atMs: number, line: string): void {
+    if (this.#file !== undefined) this.#fileChunk += `${atMs.toFixed(3)} ${line}\n`;
+  }
+
   flush(): void {
     this.#hash.update(this.#chunk);
-    if (this.#file !== undefined) writeSync(this.#file, this.#chunk);
+    if (this.#file !== undefined) writeSync(this.#file, this.#fileChunk);
     this.#chunk = "";
+    this.#fileChunk = "";
   }
 
   /** Equal for two runs that did the same at the same times: of every line, from the first on. */

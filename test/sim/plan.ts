@@ -38,15 +38,16 @@ export function makePlan(options: PlanOptions): Plan {
   const parts = Array.from({ length: 4 }, () => new Prng(prng.uint32()));
   const [sizes, shape, schedule, traffic] = parts as [Prng, Prng, Prng, Prng];
   const members = options.members ?? sizes.pick([1, 3, 3, 3, 3, 5]);
+  const kinds = options.faults ?? planKinds(schedule, members);
   return {
     seed,
     members,
     simulatedMs,
-    settings: planSettings(shape),
+    settings: { ...planSettings(shape), ...(needsSnapshots(kinds) ? shortLog(shape) : {}) },
     diskDelayMaxMs: shape.pick([0, 0.5, 5]),
     drift: shape.pick([0.01, 0.1, 2, 15]),
     traffic: planTraffic(traffic),
-    faults: planFaults(schedule, simulatedMs, options.faults ?? planKinds(schedule, members)),
+    faults: planFaults(schedule, simulatedMs, kinds),
   };
 }
 
@@ -72,6 +73,21 @@ function planSettings(prng: Prng): Partial<MemberSettings> {
   };
 }
 
+function needsSnapshots(kinds: readonly FaultKind[]): boolean {
+  return kinds.includes("fallBehind") || kinds.includes("breakSnapshot");
+}
+
+/** So short that a follower is soon too far behind for it. */
+function shortLog(prng: Prng): Partial<MemberSettings> {
+  return {
+    snapshotCount: prng.pick([5, 20, 50]),
+    snapshotCatchUpEntries: prng.pick([0, 3, 10]),
+  };
+}
+
+/** Longer than others, since what a follower misses must be released first. */
+const FALL_BEHIND_MS = 15_000;
+
 function planKinds(prng: Prng, members: number): readonly FaultKind[] {
   const all = kindsFor(members);
   const share = prng.pick([0.1, 0.3, 0.6]);
@@ -80,14 +96,17 @@ function planKinds(prng: Prng, members: number): readonly FaultKind[] {
 }
 
 function planFaults(prng: Prng, untilMs: number, kinds: readonly FaultKind[]): Fault[] {
-  const restMaxMs = prng.pick([500, 2_000, 8_000]);
-  const lengthMaxMs = prng.pick([500, 3_000, 10_000]);
+  // Many short ones, or few long ones: else nothing goes on but faults.
+  const restMaxMs = prng.pick([1_000, 3_000, 10_000]);
+  const lengthMaxMs = prng.pick([200, restMaxMs / 2, restMaxMs]);
   const faults: Fault[] = [];
   if (kinds.length === 0) return faults;
   for (let atMs = prng.below(restMaxMs); atMs < untilMs; ) {
     const kind = prng.pick(kinds);
-    faults.push({ atMs, kind, lengthMs: prng.below(lengthMaxMs), seed: prng.uint32() });
-    atMs += 1 + prng.below(prng.chance(0.4) ? BURST_MAX_MS : restMaxMs);
+    const isLong = kind === "fallBehind" || kind === "breakSnapshot";
+    const lengthMs = prng.below(isLong ? FALL_BEHIND_MS : lengthMaxMs);
+    faults.push({ atMs, kind, lengthMs, seed: prng.uint32() });
+    atMs += 1 + prng.below(prng.chance(0.3) ? BURST_MAX_MS : restMaxMs);
   }
   return faults;
 }

@@ -146,23 +146,28 @@ export const links = {
   reorder: (run: FaultRun) =>
     disturbOne(run, { reorderRate: run.prng.pick([0.1, 0.5]), delayMaxMs: run.prng.pick([5, 50]) }),
 
-  breakSnapshot: ({ cluster, prng }: FaultRun) =>
-    cluster.network.breakNextSnapshot(prng.below(60_000)),
+  fallBehind,
 
-  /** A follower is cut off until the log that it needs may be gone. */
-  fallBehind: (run: FaultRun) => {
-    const { cluster, prng } = run;
-    const followers = cluster.followers();
-    if (followers.length === 0) return;
-    const node = prng.pick(followers);
-    const { snapshotCount, snapshotCatchUpEntries } = cluster.settings;
-    const gap = Math.min(400, snapshotCount + snapshotCatchUpEntries + 10);
-    const startIndex = node.running.status().raftIndex;
-    const mend = run.links.cut(run, bothWays([node.host], othersOf(run, node)));
-    const look = (): void => {
-      const index = cluster.leader()?.running.status().raftIndex ?? 0;
-      if (index > startIndex + gap) mend();
-    };
-    for (let ms = 100; ms < run.lengthMs; ms += 100) run.later(ms, look);
+  /** What a follower needs that fell behind breaks on its way. */
+  breakSnapshot: (run: FaultRun) => {
+    run.cluster.network.breakNextSnapshot(run.prng.below(30_000));
+    fallBehind(run);
   },
 } as const;
+
+/** A follower is cut off until the log that it needs may be gone. */
+function fallBehind(run: FaultRun): void {
+  const { cluster, prng } = run;
+  const followers = cluster.followers();
+  if (followers.length === 0) return;
+  const node = prng.pick(followers);
+  const { snapshotCount, snapshotCatchUpEntries } = cluster.settings;
+  const gap = Math.min(400, snapshotCount + snapshotCatchUpEntries + 10);
+  const startIndex = node.running.status().raftIndex;
+  const mend = run.links.cut(run, bothWays([node.host], othersOf(run, node)));
+  const look = (): void => {
+    const index = cluster.leader()?.running.status().raftIndex ?? 0;
+    if (index > startIndex + gap) mend();
+  };
+  for (let ms = 100; ms < run.lengthMs; ms += 100) run.later(ms, look);
+}
