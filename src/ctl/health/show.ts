@@ -26,7 +26,7 @@ export function glanceText(found: Assessment, style: GlanceStyle): string {
       .map((cell, at) => cell.padEnd(widths[at] as number))
       .join("  ")
       .trimEnd();
-  const cut = (text: string): string => text.slice(0, style.columns);
+  const cut = (text: string): string => text.slice(0, style.columns).trimEnd();
   const paint = (code: string, text: string): string =>
     style.hasColours && code !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
   const rows = found.rows.map((row, at) => paint(colourOf(row), cut(line(cells[at] as string[]))));
