@@ -37,8 +37,8 @@ export interface Profile {
   readonly watchOffsetMax: number;
   /** Time between two compactions; 0 = none. */
   readonly compactEveryMs: number;
-  /** Revisions that a compaction leaves, at least. */
-  readonly compactKeepMin: number;
+  /** A compaction leaves up to twice as many revisions, and may leave none. */
+  readonly compactKeep: number;
   /** A client waits so long for an answer; the outcome is unknown then. */
   readonly timeoutMs: number;
 }
@@ -68,7 +68,7 @@ const BASE: Profile = {
   watchOffsetMin: -100,
   watchOffsetMax: 100,
   compactEveryMs: 1_500,
-  compactKeepMin: 20,
+  compactKeep: 20,
   timeoutMs: 10_000,
 };
 
@@ -138,7 +138,7 @@ export const PROFILES: readonly Profile[] = [
     isCreateDelete: true,
     watchers: 4,
     compactEveryMs: 400,
-    compactKeepMin: 2,
+    compactKeep: 2,
   },
 ];
 

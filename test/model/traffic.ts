@@ -70,11 +70,11 @@ export class Traffic {
 
   async #compact(): Promise<void> {
     const { side } = this;
-    const { compactEveryMs, compactKeepMin } = side.profile;
+    const { compactEveryMs, compactKeep } = side.profile;
     for (;;) {
       await side.world.sleep(compactEveryMs / 2 + side.prng.below(compactEveryMs));
       if (side.isOver) return;
-      const revision = side.known - compactKeepMin - side.prng.below(compactKeepMin * 2);
+      const revision = side.known - side.prng.below(compactKeep) - side.prng.below(compactKeep);
       if (revision > 1) await side.ask("compactor", { kind: "compact", revision });
     }
   }

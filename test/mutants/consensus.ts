@@ -134,7 +134,13 @@ export const CONSENSUS: readonly Mutant[] = [
     return most[Math.floor(this.config.incoming.size / 2)] ?? 0;`,
       },
     ],
-    trial: { kind: "simulate", members: 3 },
+    trial: {
+      kind: "simulate",
+      members: 3,
+      faults: ["changeMembers", "changeMembers", "split", "cuts", "bridge"],
+      settings: { electionTimeoutMs: 2_000, heartbeatMs: 100 },
+      traffic: { profile: "put", restMaxMs: 60 },
+    },
   },
   {
     name: "joint-quorum-of-one-half",

@@ -88,8 +88,14 @@ export const MEMBER: readonly Mutant[] = [
     trial: {
       kind: "simulate",
       members: 3,
-      faults: ["fallBehind", "isolate", "breakSnapshot", "slowDisk", "moveLeader"],
-      settings: { snapshotCount: 5, snapshotCatchUpEntries: 0 },
+      faults: ["fallBehind", "moveLeader", "isolateLeader", "crashLeader"],
+      settings: {
+        snapshotCount: 5,
+        snapshotCatchUpEntries: 0,
+        electionTimeoutMs: 300,
+        heartbeatMs: 30,
+      },
+      diskDelayMaxMs: 60,
     },
   },
   {

@@ -28,6 +28,7 @@ export type Trial =
       readonly simulatedMs?: number;
       readonly faults?: readonly FaultKind[];
       readonly settings?: Partial<MemberSettings>;
+      readonly diskDelayMaxMs?: number;
       readonly traffic?: Partial<Omit<TrafficPlan, "changes">>;
       readonly profile?: Partial<Profile>;
     }

@@ -4,6 +4,12 @@ import type { Mutant } from "./mutant.ts";
 const MEDIUM = "src/backend/memory-backend.ts";
 const CRASHES = ["crash", "crashLeader", "blink", "crashAll", "kill"] as const;
 
+const DELETION_DROPPED = {
+  file: "src/mvcc/key-index.ts",
+  search: "const isGone = slots.version(slot) === 0 && main < revision;",
+  replace: "const isGone = slots.version(slot) === 0 && main <= revision;",
+};
+
 export const STORE: readonly Mutant[] = [
   {
     name: "13766-index-before-its-effects",
@@ -50,18 +56,15 @@ export const STORE: readonly Mutant[] = [
     trial: { kind: "simulate", members: 3 },
   },
   {
-    name: "applied-twice",
-    story: "After a restart the last entry is applied once more.",
+    name: "index-behind-its-effects",
+    story:
+      "A commit writes an index that is older than the effects: after a crash an entry is applied twice.",
     patches: [
       {
-        file: "src/apply/machine.ts",
-        search: "if (index <= this.#backend.applied.index) return ALREADY_APPLIED;",
-        replace: "if (index < this.#backend.applied.index) return ALREADY_APPLIED;",
-      },
-      {
-        file: "src/member/driver.ts",
-        search: "      appliedIndex: storage.applied,",
-        replace: "      appliedIndex: Math.max(0, storage.applied - 1),",
+        file: MEDIUM,
+        search: "this.medium.write(batch.operations, batch.applied);",
+        replace: `const { index, term } = batch.applied;
+    this.medium.write(batch.operations, { index: Math.max(0, index - 1), term });`,
       },
     ],
     trial: { kind: "simulate", faults: CRASHES },
@@ -85,8 +88,9 @@ export const STORE: readonly Mutant[] = [
   {
     name: "17780-revision-lowered-by-compaction",
     story:
-      "etcd to 3.5.13: the newest revisions were deletions and compacted; after a crash the store took a lower revision for its newest.",
+      "etcd to 3.5.13: the newest revisions were deletions, and compacted; after a crash the store took a lower revision for its newest.",
     patches: [
+      DELETION_DROPPED,
       {
         file: "src/mvcc/restore.ts",
         search: "currentRevision: Math.max(1, restored.lastRevision, compaction.revision),",
@@ -97,8 +101,9 @@ export const STORE: readonly Mutant[] = [
       kind: "simulate",
       members: 1,
       faults: ["crash", "kill", "blink"],
-      traffic: { profile: "kubernetes-create-delete", keys: 3, restMaxMs: 500 },
-      profile: { compactKeepMin: 0, compactEveryMs: 200 },
+      traffic: { profile: "delete", keys: 3, restMaxMs: 500 },
+      // Watches would find the dropped deletion first.
+      profile: { compactKeep: 1, compactEveryMs: 200, watchers: 0, clients: 2 },
     },
   },
   {
@@ -125,17 +130,11 @@ export const STORE: readonly Mutant[] = [
     name: "18089-deletion-dropped-at-its-revision",
     story:
       "etcd to 3.5.13: compaction at the revision of a deletion removed it, and a watch from that revision missed it.",
-    patches: [
-      {
-        file: "src/mvcc/key-index.ts",
-        search: "const isGone = slots.version(slot) === 0 && main < revision;",
-        replace: "const isGone = slots.version(slot) === 0 && main <= revision;",
-      },
-    ],
+    patches: [DELETION_DROPPED],
     trial: {
       kind: "simulate",
       traffic: { profile: "delete", keys: 3 },
-      profile: { compactEveryMs: 100, compactKeepMin: 0, watchOffsetMin: -5, watchOffsetMax: 5 },
+      profile: { compactEveryMs: 100, compactKeep: 1, watchOffsetMin: -5, watchOffsetMax: 5 },
     },
   },
   {

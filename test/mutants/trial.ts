@@ -38,6 +38,7 @@ async function simulated(
     const changes = profile === undefined ? {} : { changes: profile };
     const plan = {
       ...made,
+      diskDelayMaxMs: trial.diskDelayMaxMs ?? made.diskDelayMaxMs,
       settings: { ...made.settings, ...settings },
       traffic: { ...made.traffic, ...traffic, ...changes },
     };

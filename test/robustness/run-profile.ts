@@ -57,7 +57,7 @@ function forProcesses(profile: Profile): Profile {
     keys: profile.keys * 2,
     timeoutMs: 500,
     hasAlarms: false,
-    compactKeepMin: Math.max(profile.compactKeepMin, 400),
+    compactKeep: Math.max(profile.compactKeep, 400),
   };
 }
 

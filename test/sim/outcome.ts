@@ -51,8 +51,10 @@ export interface Outcome {
 
 /** Words at the beginning of an error that say which check it is of, longest first. */
 const BEGINNINGS: readonly (readonly [string, string])[] = [
-  ["breach: two leaders", "one leader a term"],
-  ["breach: index", "same entry and effects at an index"],
+  ["breach: leader", "one leader a term"],
+  ["breach: state machine", "same entry and effects at an index"],
+  ["breach: log matching", "log matching"],
+  ["breach: revision", "one entry a revision"],
   ["breach:", "no member fails"],
   ["not linearizable", "linearizable"],
   ["watch:", "watch"],
