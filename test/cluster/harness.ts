@@ -21,7 +21,7 @@ import {
 } from "../../src/wire/index.ts";
 import { Invariants } from "./invariants.ts";
 import { type ClusterMember, ClusterNode, ProcessGone } from "./node.ts";
-import { describe, Trace } from "./trace.ts";
+import { Trace } from "./trace.ts";
 
 export const SETTINGS: MemberSettings = {
   quotaBytes: 0,
@@ -113,7 +113,7 @@ export class Cluster {
           this.campaigns.add(`${event.from} ${type} ${term}`);
         const isRefusal = event.message.type === MessageType.APP_RESP && event.message.reject;
         if (isRefusal && event.fate === "delivered") this.appendsRefused += 1;
-        this.note(describe(event));
+        this.trace.event(this.nowMs, event);
         const { fate, message } = event;
         const isVote = message.type === MessageType.VOTE_RESP && !message.reject;
         if (isVote && fate === "sent") this.onVote?.(event.from);

@@ -42,7 +42,7 @@ export class Hosts {
     node.mayFail = true;
   }
 
-  /** The cluster is asked to take a member on this host; whether it did, an answer may never say. */
+  /** The cluster is asked to take a member on this host; an answer may never say whether it did. */
   expect(host: string): void {
     this.#expected.add(host);
   }
