@@ -42,7 +42,8 @@ export const ALREADY_APPLIED = new EtcdError(
 
 const CLUSTER_VERSION = Buffer.from("clusterVersion");
 const DOWNGRADE = Buffer.from("downgrade");
-const INCARNATION = Buffer.from("incarnation");
+/** Key of table `cluster`: which life of the cluster its data belongs to, 16 hex digits. */
+export const CLUSTER_INCARNATION = Buffer.from("incarnation");
 const INCARNATION_PATTERN = /^[0-9a-f]{16}$/;
 const NO_DOWNGRADE: DowngradeInfo = { enabled: false, targetVersion: "" };
 const VERSION_PATTERN = /^\d{1,5}\.\d{1,5}\.\d{1,5}$/;
@@ -80,7 +81,7 @@ class StateMachine implements Machine {
     this.#keysOnlyWithLease = parts.keysOnlyWithLease ?? false;
     this.#members = new MemberTable(parts.backend);
     this.#clusterVersion = parts.backend.get("cluster", CLUSTER_VERSION)?.toString();
-    this.#incarnation = parts.backend.get("cluster", INCARNATION)?.toString();
+    this.#incarnation = parts.backend.get("cluster", CLUSTER_INCARNATION)?.toString();
     this.#downgrade = decodeDowngrade(parts.backend.get("cluster", DOWNGRADE)?.toString() ?? "");
   }
 
@@ -273,7 +274,7 @@ class StateMachine implements Machine {
     // The first that is told stays: who proposed another did not know of it yet.
     if (this.#incarnation === undefined && INCARNATION_PATTERN.test(incarnation ?? "")) {
       this.#incarnation = incarnation;
-      this.#backend.put("cluster", INCARNATION, Buffer.from(incarnation as string));
+      this.#backend.put("cluster", CLUSTER_INCARNATION, Buffer.from(incarnation as string));
     }
     return { kind: "clusterVersionSet" };
   }

@@ -17,7 +17,12 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { encodeConfStateRow, encodeMemberRecord, META_CONF_STATE } from "../apply/index.ts";
+import {
+  CLUSTER_INCARNATION,
+  encodeConfStateRow,
+  encodeMemberRecord,
+  META_CONF_STATE,
+} from "../apply/index.ts";
 import { type Backend, META_DIGEST, openLmdbBackend } from "../backend/index.ts";
 import {
   bumpRevision,
@@ -26,12 +31,10 @@ import {
   deriveMemberId,
   finishInstall,
   formatId,
-  INCARNATION_BYTES,
   openDataDirectory,
   pathsOf,
   RECOVERY_READY,
   Replay,
-  writeIncarnation,
 } from "../datadir/index.ts";
 import { systemClock, systemDigests, systemEntropy } from "../host/index.ts";
 import { CHECKPOINT_KEY } from "../mvcc/index.ts";
@@ -184,9 +187,9 @@ async function standAlone(
     keys: replay.store.keyCount,
   };
   const former = before.members.find(({ id }) => id === log.memberId);
-  const incarnation = systemEntropy.bytes(INCARNATION_BYTES);
+  const incarnation = systemEntropy.bytes(8).toString("hex");
   // Other ids than before: whoever was thought lost and comes back is a stranger.
-  const token = `disaster-${incarnation.toString("hex")}`;
+  const token = `disaster-${incarnation}`;
   const peerUrls = former?.peerUrls ?? [];
   const id = deriveMemberId(peerUrls, token, systemDigests);
   const clusterId = deriveClusterId([id], systemDigests);
@@ -202,17 +205,14 @@ async function standAlone(
   const confState = { ...emptyConfState(), voters: [id] };
   backend.put("meta", META_CONF_STATE, encodeConfStateRow(confState));
   backend.delete("local", CHECKPOINT_KEY);
-  writeIncarnation(backend, incarnation);
+  backend.put("cluster", CLUSTER_INCARNATION, Buffer.from(incarnation));
   bumpRevision(backend, replay.revision + REVISION_BUMP);
   // As if it were an entry, of a term in which nobody else was elected.
   const point = { index: backend.applied.index + 1, term: log.term + 1 };
   backend.setApplied(point);
   // All members to come have their state from here: its digests are compared from the first on.
-  const digest = {
-    index: point.index,
-    a: incarnation.readInt32LE(0),
-    b: incarnation.readInt32LE(4),
-  };
+  const lanes = systemEntropy.bytes(8);
+  const digest = { index: point.index, a: lanes.readInt32LE(0), b: lanes.readInt32LE(4) };
   backend.put("meta", Buffer.from(META_DIGEST, "latin1"), encodeStateDigest(digest));
   putMark(backend, {
     before: { ...before, memberId: log.memberId, clusterId: log.clusterId },

@@ -7,14 +7,13 @@
  */
 import { statSync } from "node:fs";
 import { openAlarms } from "../alarm/index.ts";
-import { decodeMemberRecord, type MemberRecord } from "../apply/index.ts";
+import { CLUSTER_INCARNATION, decodeMemberRecord, type MemberRecord } from "../apply/index.ts";
 import { type AppliedPoint, type Backend, openStoreReadOnly } from "../backend/index.ts";
 import {
   changeMembers,
   type DataDirectory,
   findDataDirectory,
   RECOVERY_READY,
-  readIncarnation,
   requestOf,
 } from "../datadir/index.ts";
 import { type DirectoryLock, hostDisk, lockDirectory, systemTimers } from "../host/index.ts";
@@ -211,7 +210,7 @@ class Inspection {
         keys: store.keyCount,
         hash: typeof outcome === "string" ? 0 : outcome.hash,
         sizeBytes: backend.sizeBytes().total,
-        incarnation: readIncarnation(backend),
+        incarnation: backend.get("cluster", CLUSTER_INCARNATION)?.toString(),
         isCorruptAlarmed: openAlarms(backend).isCorrupt,
         mark: readMark(backend),
       };
