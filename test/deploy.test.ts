@@ -1,4 +1,7 @@
-/** The files under deploy/: what they name exists, and what can be checked without the systems that run them is. */
+/**
+ * The files under deploy/: what they name exists, and what can be checked without the systems that
+ * run them is checked.
+ */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

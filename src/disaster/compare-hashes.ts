@@ -1,4 +1,4 @@
-/** Whether several survivors have the same data, up to the newest revision that all of them have. */
+/** Whether survivors have the same data, up to the newest revision that all of them have. */
 import { hashAt, type Survivor } from "./survivor.ts";
 import { type HashDisagreement, isIntact } from "./verdict.ts";
 
