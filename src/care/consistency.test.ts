@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Logger } from "../seam/index.ts";
 import { MessageType, stampEntry } from "../wire/index.ts";
 import { Consistency, REPORT_ENTRIES, RESYNC_RETRY_MS, UNDECIDED_MS_MAX } from "./consistency.ts";
 import { StateChain } from "./state-chain.ts";
@@ -12,7 +11,6 @@ function setUp(voters: readonly bigint[] = [1n, 2n, 3n]) {
     quarantined: [] as bigint[],
     done: [] as string[],
   };
-  const note = (message: string) => void state.done.push(`log ${message.slice(0, 30)}`);
   const consistency = new Consistency({
     id: 1n,
     chain: () => state.chain,
@@ -22,7 +20,7 @@ function setUp(voters: readonly bigint[] = [1n, 2n, 3n]) {
     raise: (id) => void state.done.push(`raise ${id}`),
     handOver: (to) => void state.done.push(`hand over ${to.join()}`),
     resync: (id) => void state.done.push(`resync ${id}`),
-    logger: { error: note, info: note, warn: note } as unknown as Logger,
+    note: ({ kind }) => void state.done.push(`note ${kind}`),
   });
   return { consistency, state };
 }
@@ -35,7 +33,7 @@ function apply(chain: StateChain, to: number, checksum = 1): StateChain {
   return chain;
 }
 
-const actions = (done: readonly string[]) => done.filter((line) => !line.startsWith("log"));
+const actions = (done: readonly string[]) => done.filter((line) => !line.startsWith("note"));
 
 test("consistency: a member that differs → its alarm, then a store until the alarm is gone (BT-f1)", () => {
   const { consistency, state } = setUp();

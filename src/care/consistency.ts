@@ -8,9 +8,9 @@
  *
  * Source: decision 0028; seed-systems f.5 and f.6.
  */
-import type { Logger } from "../seam/index.ts";
 import { MessageType, readStamp, type StateDigest } from "../wire/index.ts";
 import { Comparison } from "./comparison.ts";
+import type { CareEvent } from "./journal.ts";
 import { formatDigest, type StateChain } from "./state-chain.ts";
 import { type Standing, type Verdict, verdictOf } from "./verdict.ts";
 
@@ -40,7 +40,7 @@ export interface ConsistencyOptions {
   readonly handOver: (to: readonly bigint[]) => void;
   /** The member is to get this member's store. */
   readonly resync: (id: bigint) => void;
-  readonly logger: Logger;
+  readonly note: (event: CareEvent) => void;
 }
 
 export class Consistency {
@@ -93,16 +93,19 @@ export class Consistency {
   }
 
   #stampDiffers(stamp: StateDigest, chain: StateChain): void {
-    const { id, logger, members, raise } = this.#options;
+    const { id, note, members, raise } = this.#options;
     const own = chain.at(stamp.index) as StateDigest;
-    this.mismatches += 1;
-    logger.error("an entry was made by a leader whose state was not this member's", {
-      index: stamp.index,
-      "digest-here": formatDigest(own),
-      "digest-of-leader": formatDigest(stamp),
-    });
     const isAlone = members().every((member) => member.id === id || !member.isVoter);
-    // Alone there is nobody to compare with: the log and the store contradict each other.
+    note({
+      kind: isAlone ? "split" : "difference",
+      found:
+        `at index ${stamp.index} this state has digest ${formatDigest(own)}, that of the leader ` +
+        `who wrote the log had ${formatDigest(stamp)}`,
+      why: "the same entries with the same effects have the same digest",
+      done: isAlone
+        ? "writes stop: the log and the store contradict each other, and nobody else has either"
+        : "the leader of now compares all members",
+    });
     if (isAlone) raise(0n);
   }
 
@@ -184,9 +187,11 @@ export class Consistency {
     if (!this.#differing.has(id)) {
       this.#differing.add(id);
       this.mismatches += 1;
-      this.#options.logger.error("a member's state differs from that of the majority", {
-        ...this.#digests(),
-        member: id.toString(16),
+      this.#options.note({
+        kind: "difference",
+        found: `the state of member ${id.toString(16)} differs: ${this.#digests()}`,
+        why: "a strict majority of the voters agrees on another",
+        done: "it gets the CORRUPT alarm for itself alone, and another member's store",
       });
     }
     if (!this.#quarantined.includes(id)) this.#options.raise(id);
@@ -196,10 +201,12 @@ export class Consistency {
     if (!this.isSuspect) {
       this.isSuspect = true;
       this.mismatches += 1;
-      this.#options.logger.error(
-        "this member's state differs from that of the majority; handing the leadership over",
-        this.#digests(),
-      );
+      this.#options.note({
+        kind: "suspect",
+        found: `this member's state differs: ${this.#digests()}`,
+        why: "a strict majority of the voters agrees on another",
+        done: "it serves nobody, hands the leadership over and waits for another member's store",
+      });
     }
     // Whoever leads next sends it a store, even if it should not get round to comparing.
     if (!this.#quarantined.includes(this.#options.id)) this.#options.raise(this.#options.id);
@@ -210,27 +217,28 @@ export class Consistency {
     if (!this.#isSplitTold) {
       this.#isSplitTold = true;
       this.mismatches += 1;
-      this.#options.logger.error("members' states differ: writes stop until an operator chooses", {
+      this.#options.note({
+        kind: "split",
+        found: `members' states differ: ${this.#digests()}`,
         why,
-        ...this.#digests(),
+        done: "writes stop until an operator has chosen which member is to be replaced",
       });
     }
     this.#options.raise(0n);
   }
 
   /** Of all members, for who has to find out. */
-  #digests(): Record<string, string> {
+  #digests(): string {
     const { id, chain } = this.#options;
     const own = chain().current;
-    const rows: Record<string, string> = {
-      [id.toString(16)]: `${formatDigest(own)} at ${own.index}`,
-    };
+    const texts = [`${id.toString(16)} (this one) has ${formatDigest(own)} at ${own.index}`];
     for (const { id: other, reports, agrees } of this.#standings().others) {
       const last = reports.at(-1);
-      const text = last === undefined ? "not known" : `${formatDigest(last)} at ${last.index}`;
-      rows[other.toString(16)] = agrees === false ? `${text}, differs` : text;
+      const said = last === undefined ? "nothing yet" : `${formatDigest(last)} at ${last.index}`;
+      const relation = agrees === undefined ? "" : agrees ? ", the same" : ", another";
+      texts.push(`${other.toString(16)} has ${said}${relation}`);
     }
-    return rows;
+    return texts.join("; ");
   }
 
   #resync(nowMs: number): void {

@@ -1,4 +1,5 @@
 /** Plain HTTP on the client port (surface 10): health, checks, version, metrics, variables. */
+import { formatDigest } from "../care/index.ts";
 import type { Member } from "../member/index.ts";
 import type { HttpHandler, HttpRequest, HttpResponse, Timers } from "../seam/index.ts";
 import { CheckCounts, type Checks, LIVE_CHECKS, READY_CHECKS, runChecks } from "./checks.ts";
@@ -57,6 +58,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     ...probes,
     ["/version", () => Promise.resolve(version(options))],
     ["/debug/vars", () => Promise.resolve(debugVariables(options))],
+    ["/care", () => Promise.resolve(json(careOf(member)))],
   ]);
   return { handler: router(all), metricsHandler: router(probes) };
 }
@@ -80,6 +82,17 @@ function json(body: unknown): HttpResponse {
     status: 200,
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
+  };
+}
+
+/** What care has found and done, and how the member stands: `holdfast ctl care log` shows it. */
+function careOf(member: Member): unknown {
+  const { stateDigest: digest } = member;
+  return {
+    memberId: member.id.toString(16),
+    isQuarantined: member.isQuarantined,
+    digest: digest === undefined ? null : { index: digest.index, value: formatDigest(digest) },
+    log: member.careLog,
   };
 }
 

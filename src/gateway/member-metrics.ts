@@ -1,7 +1,7 @@
 /** The member's metrics under etcd's names (surface 14). */
 import { type ErrorId, errors } from "../errors/index.ts";
 import type { Member } from "../member/index.ts";
-import { AlarmType } from "../wire/index.ts";
+import { alarmName } from "../wire/index.ts";
 import type { CheckCounts } from "./checks.ts";
 import { counter, gauge, type MetricSource, type Sample } from "./exposition.ts";
 
@@ -17,6 +17,7 @@ export function memberMetrics(options: MemberMetricsOptions, checks: CheckCounts
     ...diskMetrics(options.member),
     ...watchMetrics(options.member),
     ...leaseMetrics(options.member),
+    ...careMetrics(options.member),
     ...checkMetrics(checks),
   ];
 }
@@ -84,7 +85,7 @@ function serverMetrics({ member, serverVersion }: MemberMetricsOptions): MetricS
         member.alarms().map(({ memberId, alarm }) => ({
           labels: {
             server_id: memberId.toString(16),
-            alarm_type: alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT",
+            alarm_type: alarmName(alarm),
           },
           value: 1,
         })),
@@ -132,6 +133,47 @@ function clusterMetrics(member: Member): MetricSource[] {
       "1 while a snapshot of the leader is taken over.",
       () => read()?.snapshotsBeingApplied ?? 0,
     ),
+  ];
+}
+
+/** What no etcd has: care/ (decision 0028). */
+function careMetrics(member: Member): MetricSource[] {
+  return [
+    gauge(
+      "holdfast_quarantined",
+      "1 when this member serves nobody, for its state is in doubt.",
+      () => (member.isQuarantined ? 1 : 0),
+    ),
+    counter(
+      "holdfast_digest_mismatch_total",
+      "Times that a state was found to differ.",
+      () => member.measures.care?.mismatches ?? 0,
+    ),
+    gauge(
+      "holdfast_digest_index",
+      "Index up to which this member's state is digested.",
+      () => member.stateDigest?.index ?? 0,
+    ),
+    counter(
+      "holdfast_verified_bytes_total",
+      "Bytes of store and log that were read again, to find rot.",
+      () => member.measures.care?.verifiedBytes ?? 0,
+    ),
+    counter(
+      "holdfast_verify_passes_total",
+      "Times that all of store and log was read again.",
+      () => member.measures.care?.verifyPasses ?? 0,
+    ),
+    {
+      name: "holdfast_care_events_total",
+      help: "What care has found and done, by kind.",
+      type: "counter",
+      samples: () =>
+        [...(member.measures.care?.events ?? [])].map(([kind, value]) => ({
+          labels: { kind },
+          value,
+        })),
+    },
   ];
 }
 

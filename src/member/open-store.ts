@@ -3,9 +3,9 @@
  * had elsewhere: from the log, if that goes back to the beginning, or from the other members.
  */
 import type { Backend } from "../backend/index.ts";
-import { isDamage } from "../care/index.ts";
+import { isDamage, type Journal } from "../care/index.ts";
 import { type DataDirectory, setStoreAside } from "../datadir/index.ts";
-import type { Disk, Logger } from "../seam/index.ts";
+import type { Disk } from "../seam/index.ts";
 import { listSegments, readSnapshots, readWal, walExists, type WalSnapshot } from "../wal/index.ts";
 import type { LocalStore } from "./local-store.ts";
 import { checkBeginning, StoreBehindLog } from "./log-recovery.ts";
@@ -15,7 +15,7 @@ export interface OpenStoreOptions {
   readonly paths: DataDirectory;
   readonly openBackend: (directory: string) => Promise<Backend>;
   readonly openStore: (backend: Backend) => Promise<LocalStore>;
-  readonly logger: Logger;
+  readonly journal: Journal;
 }
 
 export interface OpenedStore {
@@ -32,7 +32,7 @@ export interface Loss {
 
 /** Rejects with what is wrong where nobody else has the state, and changes nothing then. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
-  const { disk, paths, openBackend, logger } = options;
+  const { disk, paths, openBackend, journal } = options;
   try {
     return { local: await open(options) };
   } catch (cause) {
@@ -43,10 +43,13 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     // Alone it has nobody to ask: an operator has to say what is to be done.
     if (!isWhole && (base?.confState?.voters.length ?? 0) < 2) throw cause;
     const place = await setStoreAside(disk, paths);
-    logger.error("the store cannot be used and is set aside; the state comes from elsewhere", {
-      error: cause.message,
-      "set-aside": place,
-      from: isWhole ? "the log" : "the other members",
+    journal.note({
+      kind: "damage",
+      found: cause.message,
+      why: "the store cannot be opened, or is not the one that the log counts on",
+      done:
+        `it is set aside as ${place}; the state comes from ` +
+        (isWhole ? "the log, which has all of it" : "another member"),
     });
     const local = await options.openStore(await openBackend(paths.store));
     return { local, loss: { cause, base: isWhole ? undefined : base } };

@@ -11,7 +11,7 @@ import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId, openImage } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
-import { isDamage, Verifier } from "../care/index.ts";
+import { type CareRow, isDamage, type Journal, Verifier } from "../care/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
 import type {
@@ -38,6 +38,7 @@ import {
   type RangeRequest,
   type RangeResponse,
   type Snapshot,
+  type StateDigest,
   type TxnRequest,
   type TxnResponse,
 } from "../wire/index.ts";
@@ -49,12 +50,14 @@ import { Driver } from "./driver.ts";
 import { EntryApplier } from "./entry-applier.ts";
 import { LeaderQuestions } from "./leader-questions.ts";
 import { LeaseService } from "./lease-service.ts";
+import { type Beginnings, LifeKeeper } from "./life-keeper.ts";
 import { CLOSE_WAIT_MS, OVERLAY_BYTES_MAX, TICK_INTERVAL_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import { LogReleaser } from "./log-releaser.ts";
 import { PeerSide } from "./peer-side.ts";
 import { Proposer } from "./proposer.ts";
 import type { RaftStorage } from "./raft-storage.ts";
+import { Replacements } from "./replacements.ts";
 import type { MemberSettings } from "./settings.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { StallWatch } from "./stall-watch.ts";
@@ -77,6 +80,7 @@ export interface RaftMemberParts {
   /** "3.7.1": what peers are told. */
   readonly serverVersion: string;
   readonly local: LocalStore;
+  readonly journal: Journal;
   /** Why `local` is empty and waits for another member's store. */
   readonly storeLoss: Error | undefined;
   /** Keeps the members where they are found when the store is lost. */
@@ -100,6 +104,9 @@ export interface RaftMemberParts {
   readonly logger: Logger;
   readonly openNetwork: (handler: PeerHandler) => PeerNetwork;
   readonly makeSnapshots: (member: RaftMember) => Snapshots;
+  readonly beginnings: Beginnings;
+  /** It lost what it had promised, and comes back as another one when it is opened again. */
+  readonly onReplaced: () => void;
   /** The member can not go on; the process is expected to end. Called once. */
   readonly onFatal: (error: Error) => void;
   /** The cluster has removed this member. Called once. */
@@ -113,6 +120,8 @@ export class RaftMember implements Member {
   readonly cluster: ClusterService;
   readonly snapshots: Snapshots;
   readonly care: StateCare;
+  readonly keeper: LifeKeeper;
+  readonly replacements: Replacements;
   readonly network: PeerNetwork;
   readonly appliedLog: AppliedLog;
   local: LocalStore;
@@ -154,11 +163,12 @@ export class RaftMember implements Member {
     this.#watch = new WatchPump({
       ...parts,
       store: () => this.local.store,
-      isPaused: () => this.care.isQuarantined,
+      isPaused: () => this.isQuarantined,
       onBroken: (error) => this.fail(error),
     });
     this.network = parts.openNetwork(new PeerSide(this, parts.serverVersion));
     this.care = this.#newCare();
+    this.keeper = this.#newKeeper();
     this.#applier = new EntryApplier({ ...parts, ...settings, member: this, watch: this.#watch });
     const electionTicks = Math.max(
       2,
@@ -190,6 +200,7 @@ export class RaftMember implements Member {
       isStopped: () => this.#isStopped,
     });
     this.cluster = this.#newCluster(electionTicks);
+    this.replacements = this.#newReplacements();
     this.#releaser = new LogReleaser({
       wal,
       storage,
@@ -217,7 +228,7 @@ export class RaftMember implements Member {
   }
 
   #newCare(): StateCare {
-    const { timers, logger, storeLoss } = this.#parts;
+    const { timers, journal, storeLoss } = this.#parts;
     return new StateCare({
       id: this.id,
       local: () => this.local,
@@ -228,20 +239,23 @@ export class RaftMember implements Member {
       resync: (id) => this.snapshots.resync(id),
       damage: storeLoss,
       timers,
-      logger,
+      journal,
     });
   }
 
   #newVerifier(): Verifier {
-    const { wal, logger } = this.#parts;
+    const { wal, journal } = this.#parts;
     return new Verifier({
       ...this.#parts,
       backend: () => this.local.backend,
       log: wal,
       onStoreDamage: (error) => this.reportCorruption(error),
       onLogDamage: (error) => {
-        logger.error("the log is damaged: it goes on in a new segment, and the old ones go", {
-          error: error.message,
+        journal.note({
+          kind: "damage",
+          found: error.message,
+          why: "what stands in the log is not what was written",
+          done: "the log goes on in a new segment; the old ones go when the store has all of them",
         });
         void this.#forsakeLog();
       },
@@ -257,6 +271,31 @@ export class RaftMember implements Member {
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #newKeeper(): LifeKeeper {
+    return new LifeKeeper({
+      ...this.#parts,
+      driver: () => this.driver,
+      cluster: () => this.cluster,
+      local: () => this.local,
+      network: () => this.network,
+      propose: (operation, waiter) => this.proposeForCluster(operation, waiter),
+    });
+  }
+
+  #newReplacements(): Replacements {
+    const { settings, logger } = this.#parts;
+    return new Replacements({
+      id: this.id,
+      local: () => this.local,
+      driver: this.driver,
+      network: this.network,
+      changes: () => this.cluster.changes,
+      learnersMax: settings.learnersMax,
+      propose: (operation, waiter) => this.proposeForCluster(operation, waiter),
+      logger,
+    });
   }
 
   #newDriver(electionTicks: number): Driver {
@@ -276,6 +315,7 @@ export class RaftMember implements Member {
       isHeldBack: () => this.local.backend.overlayBytes > OVERLAY_BYTES_MAX,
       isApplyHeld: () => this.care.isApplyHeld,
       digests: this.care.consistency,
+      lives: this.keeper.lives,
       events: {
         leadershipChanged: () => this.#leadershipChanged(),
         evidence: (evidence) => this.#warnOf(evidence),
@@ -298,6 +338,11 @@ export class RaftMember implements Member {
       electionTicks,
       newRequestId: () => this.#proposer.newRequestId(),
       propose: (operation, waiter) => this.#proposeAsLeader(operation, waiter),
+      mayVote: () => this.keeper.lives.mayVote,
+      onRemoved: () => {
+        // Its old self is removed when it is replaced: what it is to do then, it knows.
+        if (this.keeper.quarantine === undefined) this.#parts.onRemoved();
+      },
     });
   }
 
@@ -326,6 +371,7 @@ export class RaftMember implements Member {
       timers.every(settings.heartbeatMs, () => this.#onHeartbeat()),
       timers.every(TICK_INTERVAL_MS, () => this.#onTick()),
     );
+    this.keeper.start();
     this.driver.wake();
     this.cluster.elections.standIfAlone();
   }
@@ -347,7 +393,11 @@ export class RaftMember implements Member {
   }
 
   get isQuarantined(): boolean {
-    return this.care.isQuarantined;
+    return this.care.isQuarantined || this.keeper.quarantine !== undefined;
+  }
+
+  get timeTravel(): string | undefined {
+    return this.keeper.quarantine;
   }
 
   get currentRevision(): number {
@@ -395,7 +445,7 @@ export class RaftMember implements Member {
   /* Writes */
 
   propose(operation: RaftOperation, waiter: Waiter<ApplyResponse>): void {
-    if (this.care.isQuarantined) return waiter.refused(errors.Corrupt);
+    if (this.isQuarantined) return waiter.refused(errors.Corrupt);
     this.#proposer.propose(operation, waiter, this.#nowMs, false);
   }
 
@@ -412,6 +462,7 @@ export class RaftMember implements Member {
 
   readIndex(waiter: Waiter<void>): void {
     if (this.#isStopped) return waiter.refused(errors.Stopped);
+    if (this.keeper.quarantine !== undefined) return waiter.refused(errors.Corrupt);
     // What one voter has applied is all that was ever acknowledged: it needs no round (KV-10).
     if (this.#isPrimary && this.#isOnlyVoter) return waiter.done();
     this.driver.reads.add(waiter, this.#nowMs);
@@ -424,19 +475,19 @@ export class RaftMember implements Member {
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
-    if (this.care.isQuarantined) return errors.Corrupt;
+    if (this.isQuarantined) return errors.Corrupt;
     this.#applier.operations.ranges += 1;
     return this.local.range(request);
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
-    if (this.care.isQuarantined) return errors.Corrupt;
+    if (this.isQuarantined) return errors.Corrupt;
     this.#applier.operations.ranges += 1;
     return this.local.openRange(query);
   }
 
   readTxn(request: TxnRequest): TxnResponse | EtcdError {
-    if (this.care.isQuarantined) return errors.Corrupt;
+    if (this.isQuarantined) return errors.Corrupt;
     return this.local.readTxn(request);
   }
 
@@ -514,6 +565,7 @@ export class RaftMember implements Member {
       from: formatId(from),
       ...rest,
     });
+    this.keeper.evidence(evidence);
   }
 
   /* The store as a whole */
@@ -605,6 +657,7 @@ export class RaftMember implements Member {
     driver.reads.tick(this.#nowMs, deadlineMs, (atMs) => leadership.timeoutError(atMs));
     cluster.tick(this.#nowMs, deadlineMs);
     this.care.tick(this.#nowMs);
+    this.keeper.tick(this.#nowMs);
     this.#keepPeers();
     this.#watch.hub.tick(this.#nowMs);
     if (driver.reads.isBusy) driver.wake();
@@ -687,6 +740,12 @@ export class RaftMember implements Member {
       operations: this.#applier.operations,
       proposalsPending: this.driver.proposals.size,
       proposalsFailed: this.#proposer.failed,
+      care: {
+        events: this.#parts.journal.counts,
+        mismatches: this.care.consistency.mismatches,
+        verifiedBytes: this.#verifier.bytes,
+        verifyPasses: this.#verifier.passes,
+      },
       keys: store.keyCount,
       compactRevision: store.compactRevision,
       cluster: {
@@ -699,6 +758,15 @@ export class RaftMember implements Member {
         snapshotsBeingApplied: this.snapshots.isInstalling ? 1 : 0,
       },
     };
+  }
+
+  get careLog(): readonly CareRow[] {
+    return this.#parts.journal.rows;
+  }
+
+  get stateDigest(): StateDigest | undefined {
+    const { chain } = this.local;
+    return chain.isKnown ? chain.current : undefined;
   }
 
   /** Hands over, answers what is under way, brings everything to the disk, closes files. */
@@ -717,9 +785,11 @@ export class RaftMember implements Member {
     for (const timer of this.#timers) timer.cancel();
     this.cluster.stop();
     this.driver.stop();
+    await this.keeper.close();
     await this.network.close();
     await this.snapshots.close();
     await this.#verifier.close();
+    await this.#parts.journal.close();
     await this.#releaser.close();
     await this.local.close(this.#hasFailed);
     await this.#parts.wal.close();

@@ -8,9 +8,9 @@
  *
  * Its log and its votes are sound all the while, so that it goes on taking part in the consensus.
  */
-import { Consistency, type StateChain } from "../care/index.ts";
+import { Consistency, type Journal, type StateChain } from "../care/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
-import type { Logger, Timers } from "../seam/index.ts";
+import type { Timers } from "../seam/index.ts";
 import type { AlarmRaiser } from "./alarm-raiser.ts";
 import type { ClusterService } from "./cluster-service.ts";
 import type { Driver } from "./driver.ts";
@@ -32,7 +32,7 @@ export interface StateCareOptions {
   /** What is wrong with this member's store from the start. */
   readonly damage: Error | undefined;
   readonly timers: Timers;
-  readonly logger: Logger;
+  readonly journal: Journal;
 }
 
 export class StateCare {
@@ -47,7 +47,7 @@ export class StateCare {
   constructor(options: StateCareOptions) {
     this.#options = options;
     this.#damage = options.damage;
-    const { id, local, driver, cluster, alarms, resync, logger } = options;
+    const { id, local, driver, cluster, alarms, resync, journal } = options;
     this.consistency = new Consistency({
       id,
       chain: (): StateChain => local().chain,
@@ -57,7 +57,7 @@ export class StateCare {
       raise: (member) => alarms().corrupt(member),
       handOver: (to) => this.#handOver(to),
       resync,
-      logger,
+      note: (event) => journal.note(event),
     });
   }
 
@@ -76,8 +76,11 @@ export class StateCare {
     if (this.#damage !== undefined) return;
     this.#damage = error;
     this.#isHealed = false;
-    this.#options.logger.error("the store is damaged; another member's is wanted in its place", {
-      error: error.message,
+    this.#options.journal.note({
+      kind: "damage",
+      found: error.message,
+      why: "what stands in the store is not what was written",
+      done: "this member asks for another one's store",
     });
   }
 
@@ -105,18 +108,30 @@ export class StateCare {
   }
 
   #changed(isInTrouble: boolean, nowMs: number): void {
-    const { logger, driver } = this.#options;
+    const { journal, driver } = this.#options;
+    const found = `applied up to index ${driver().applied}`;
     this.#wasQuarantined = isInTrouble;
     // Damage is known here alone so far.
     const delayMs = this.#isAccused ? QUARANTINE_REPEAT_MS : 0;
     this.#repeatAtMs = isInTrouble ? nowMs + delayMs : undefined;
     if (isInTrouble) {
-      logger.error("this member is quarantined: it serves no client until it has another store", {
-        "applied-index": driver().applied,
+      const why = this.#isAccused
+        ? "a majority of the members has another state"
+        : "its store is damaged or lost";
+      journal.note({
+        kind: "quarantined",
+        found,
+        why,
+        done: "this member serves no client until it has another one's store; it goes on voting",
       });
       return;
     }
-    logger.info("the quarantine of this member is over", { "applied-index": driver().applied });
+    journal.note({
+      kind: "healed",
+      found,
+      why: "it has another member's store, and no alarm",
+      done: "this member serves clients again",
+    });
     this.#isHealed = false;
     // Entries may have come that were held.
     driver().storeCaughtUp();
@@ -146,6 +161,14 @@ export class StateCare {
 
   /** Another store took the place of this member's. */
   storeReplaced(): void {
+    if (this.#isInTrouble) {
+      this.#options.journal.note({
+        kind: "replaced",
+        found: `its store is of index ${this.#options.local().backend.applied.index}`,
+        why: "this member's own was damaged, lost, or not the majority's",
+        done: "another member's store took the place of this one's",
+      });
+    }
     this.consistency.storeReplaced();
     this.#damage = undefined;
     this.#isHealed = true;

@@ -4,6 +4,7 @@
  */
 import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { Counter, Histogram } from "../base/index.ts";
+import type { CareKind, CareRow } from "../care/index.ts";
 import type { EtcdError } from "../errors/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import type { LeaseAnswer } from "../seam/index.ts";
@@ -13,6 +14,7 @@ import type {
   RangeRequest,
   RangeResponse,
   RaftOperation,
+  StateDigest,
   TxnRequest,
   TxnResponse,
 } from "../wire/index.ts";
@@ -80,8 +82,20 @@ export interface MemberMeasures {
   readonly proposalsFailed: number;
   readonly keys: number;
   readonly compactRevision: number;
+  readonly care?: CareMeasures;
   /** What only a cluster has to tell; the driver fills it. Absent = one member by itself. */
   readonly cluster?: ClusterMeasures;
+}
+
+/** See care/. */
+export interface CareMeasures {
+  /** What was found and done since the start, by kind. */
+  readonly events: ReadonlyMap<CareKind, number>;
+  /** Times that a state was found to differ. */
+  readonly mismatches: number;
+  /** Of store and log, read again in the background, and how often all of both. */
+  readonly verifiedBytes: number;
+  readonly verifyPasses: number;
 }
 
 export interface ClusterMeasures {
@@ -108,6 +122,8 @@ export interface Member {
   readonly isLearner: boolean;
   /** Its state is not that of the majority: it answers no client until it has another one. */
   readonly isQuarantined: boolean;
+  /** Why its disk is known to have gone back in time; undefined = it is not. */
+  readonly timeTravel: string | undefined;
   readonly currentRevision: number;
   /** "3.7.0"; undefined until decided. */
   readonly clusterVersion: string | undefined;
@@ -173,4 +189,8 @@ export interface Member {
   /** A read has met damage: raises this member's CORRUPT alarm, once, through the log. */
   reportCorruption(error: Error): void;
   readonly measures: MemberMeasures;
+  /** What care has found and done, oldest first, restarts included. */
+  readonly careLog: readonly CareRow[];
+  /** What this member's state comes to (care/); undefined while it is not known. */
+  readonly stateDigest: StateDigest | undefined;
 }

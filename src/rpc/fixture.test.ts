@@ -52,6 +52,9 @@ export class FakeMember implements Member {
   raftTerm = 5;
   leader = 2n;
   isQuarantined = false;
+  readonly timeTravel = undefined;
+  readonly careLog = [];
+  readonly stateDigest = undefined;
   isLearner = false;
   readonly currentRevision = 42;
   incarnation: string | undefined;
