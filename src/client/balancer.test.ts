@@ -84,11 +84,20 @@ test("failover: a server that goes away finishes its calls, new ones go elsewher
   const world = new World(2);
   await world.connectAll();
   const [leaving, staying] = [world.server(0), world.server(1)];
+  leaving.fate = () => "silence";
+  let isEnded = false;
+  const held = world.client.kv.get("k", { endpoint: "s0:1" }).finally(() => {
+    isEnded = true;
+  });
+  await world.untilTrue(() => leaving.asked.length === 1);
   leaving.drain();
   await world.settle();
   for (let count = 0; count < 4; count += 1) await world.end(world.client.kv.put("k", "v"));
-  assert.equal(leaving.asked.length, 0);
+  assert.equal(leaving.asked.length, 1);
   assert.equal(staying.asked.length, 4);
+  assert.equal(isEnded, false);
+  leaving.answerHeld();
+  await world.end(held);
   world.client.close();
 });
 

@@ -74,24 +74,25 @@ export class Balancer implements LinkEvents {
     return extra;
   }
 
-  /** A connected endpoint, `avoid` only when it is the only one; undefined when none is. */
-  pick(avoid: Link | undefined): Link | undefined {
+  /** The connected endpoint whose turn it is; undefined when none is connected. */
+  pick(): Link | undefined {
     if (!this.#isAwake) this.#wakeAll();
     const nowMs = this.#clock.monotonicMs();
     const count = this.#links.length;
-    let second: Link | undefined;
+    let second = -1;
     for (let step = 0; step < count; step += 1) {
       const at = (this.#turn + step) % count;
       const link = this.#links[at] as Link;
       if (link.client === undefined) continue;
-      if (link !== avoid && link.suspectUntilMs <= nowMs) {
+      if (link.suspectUntilMs <= nowMs) {
         this.#turn = at + 1;
         return link;
       }
-      if (second === undefined || second === avoid) second = link;
+      if (second < 0) second = at;
     }
-    if (second !== undefined) this.#turn += 1;
-    return second;
+    if (second < 0) return undefined;
+    this.#turn = second + 1;
+    return this.#links[second];
   }
 
   /** All are connected to from the first call on that may go to any. */
@@ -145,7 +146,7 @@ export class Balancer implements LinkEvents {
       if (waiter.link !== undefined && waiter.link !== link) continue;
       this.#waiters.delete(waiter);
       // Others may be connected too by now.
-      waiter.connected(waiter.link ?? this.pick(undefined) ?? link);
+      waiter.connected(waiter.link ?? this.pick() ?? link);
     }
   }
 

@@ -47,7 +47,7 @@ export class StreamOpener<Q, R> implements Waiter {
       core.login(this.#options).then(() => this.start(), this.#reject);
       return;
     }
-    const link = this.link ?? core.balancer.pick(undefined);
+    const link = this.link ?? core.balancer.pick();
     if (link?.client !== undefined) return this.#open(link);
     signal?.addEventListener("abort", this);
     if (timeoutMs !== undefined && timeoutMs !== Number.POSITIVE_INFINITY) {

@@ -148,6 +148,7 @@ export class FakeServer {
   isMute = false;
   opened = 0;
   fate: (path: string) => Fate = () => rangeAnswer("v");
+  readonly #held: ServerStream[] = [];
   readonly #world: World;
   #server: GrpcServer;
   readonly #ends: PairedConnection[] = [];
@@ -192,9 +193,17 @@ export class FakeServer {
       this.cancelled += 1;
     };
     const fate = this.fate(path);
-    if (fate === "silence") return;
+    if (fate === "silence") {
+      this.#held.push(call);
+      return;
+    }
     if (Buffer.isBuffer(fate)) call.respond(fate);
     else call.fail(fate.code, fate.message);
+  }
+
+  /** Answers what was met with silence. */
+  answerHeld(): void {
+    for (const call of this.#held.splice(0)) call.respond(rangeAnswer("late"));
   }
 
   open(): Promise<Opened> {

@@ -123,12 +123,13 @@ function decodeMembers(bytes: Buffer): t.MemberListResponse {
   return { header: headerOf(response.header), members: response.members.map(memberOf) };
 }
 
-const ALARMS: readonly t.AlarmKind[] = ["none", "nospace", "corrupt"];
 export const ALARM_NUMBERS: Readonly<Record<t.AlarmKind, number>> = {
   none: AlarmType.NONE,
   nospace: AlarmType.NOSPACE,
   corrupt: AlarmType.CORRUPT,
+  time_travel: AlarmType.TIME_TRAVEL,
 };
+const ALARM_KINDS = Object.keys(ALARM_NUMBERS) as t.AlarmKind[];
 
 const HEALTH: readonly t.HealthStatus[] = ["unknown", "serving", "notServing", "serviceUnknown"];
 
@@ -278,7 +279,8 @@ export const METHODS = {
     (request: AlarmRequest) => marshal(encodeAlarmRequest, request),
     (bytes): t.AlarmResponse => {
       const alarms = decodeAlarmResponse(bytes).map(({ memberId, alarm }) => {
-        return { memberId, alarm: ALARMS[alarm] ?? "none" };
+        const kind = ALARM_KINDS.find((name) => ALARM_NUMBERS[name] === alarm);
+        return { memberId, alarm: kind ?? "none" };
       });
       return { header: decodeHeaderOf(bytes), alarms };
     },

@@ -180,7 +180,8 @@ export interface MemberAddResponse extends MemberListResponse {
   readonly member: ClusterMember;
 }
 
-export type AlarmKind = "none" | "nospace" | "corrupt";
+/** `time_travel` is raised by Holdfast alone: the member lost what it had promised. */
+export type AlarmKind = "none" | "nospace" | "corrupt" | "time_travel";
 
 export interface MemberAlarm {
   readonly memberId: bigint;

@@ -89,7 +89,7 @@ export class UnaryCall<Q, R> implements Waiter {
       this.#logIn();
       return;
     }
-    const link = this.link ?? core.balancer.pick(this.#lastLink);
+    const link = this.link ?? core.balancer.pick();
     if (link?.client !== undefined) this.#attempt(link);
     else this.#wait();
   }

@@ -104,6 +104,10 @@ test("watch: fragments are put together; lost in the middle, all of them come an
   world.server(0).isDown = false;
   const second = await streamOf(world, 2);
   assert.equal(second.creates[0]?.startRevision, 8);
+  second.created(2);
+  second.events(2, [8, 9]);
+  await world.untilTrue(() => batches.length === 2);
+  assert.deepEqual(revisions(batches), [5, 6, 6, 6, 7, 8, 9]);
   world.client.close();
 });
 
@@ -235,7 +239,47 @@ test("watch: leaving the loop cancels it, the last one ends the stream", async (
   const pending = two.next();
   two.cancel();
   assert.deepEqual(await pending, { value: undefined, done: true });
-  await world.untilTrue(() => stream.call.cancelled);
+  await world.settle();
+  assert.equal(stream.call.cancelled, true);
+  world.client.close();
+});
+
+test("watch: ended before the server took it on → cancelled there when it does", async () => {
+  const world = new World(1);
+  const early = world.client.watch("k");
+  const { batches } = read(world.client.watch("k"));
+  const stream = await streamOf(world, 1, 2);
+  early.cancel();
+  stream.created(1);
+  stream.events(1, [11]);
+  stream.created(2);
+  stream.events(2, [11]);
+  await world.untilTrue(() => batches.length === 1);
+  await world.settle();
+  assert.deepEqual(stream.cancels, [1]);
+  world.client.close();
+});
+
+test("watch: one whose reader is behind is not begun again on a new stream", async () => {
+  const world = new World(1);
+  const slow = world.client.watch("k", { startRevision: 1 });
+  read(world.client.watch("other"));
+  const first = await streamOf(world, 1, 2);
+  first.created(1);
+  first.created(2);
+  for (let revision = 1; revision <= 256; revision += 1) {
+    first.events(1, [revision]);
+    await world.settle();
+  }
+  assert.deepEqual(first.cancels, [1]);
+  world.server(0).kill();
+  world.server(0).isDown = false;
+  const second = await streamOf(world, 2);
+  await world.settle();
+  assert.equal(second.creates.length, 1);
+  for (let taken = 0; taken < 256; taken += 1) await slow.next();
+  await world.untilTrue(() => second.creates.length === 2);
+  assert.equal(second.creates[1]?.startRevision, 257);
   world.client.close();
 });
 
