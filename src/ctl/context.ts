@@ -1,5 +1,6 @@
 /** What a running command works with: settings, the client, and where to write. */
 import type { Client } from "../client/index.ts";
+import type { Entry } from "./command.ts";
 import { NEWEST_MINOR } from "./compat.ts";
 import { CtlError, Exit } from "./exit.ts";
 import type { Flags } from "./flags.ts";
@@ -18,6 +19,16 @@ export interface Printable {
   pretty?(): string;
 }
 
+/** A command as it was called. */
+export interface Call {
+  readonly io: CtlIo;
+  readonly flags: Flags;
+  readonly words: readonly string[];
+  readonly minor?: number;
+  readonly dashAt?: number | undefined;
+  readonly commands?: readonly Entry[];
+}
+
 export class Context {
   readonly io: CtlIo;
   readonly flags: Flags;
@@ -27,22 +38,19 @@ export class Context {
   readonly minor: number;
   /** How many arguments stood before `--`; undefined without one. */
   readonly dashAt: number | undefined;
+  /** The table that the command stands in. */
+  readonly commands: readonly Entry[];
   #isSettled = false;
   #client: Promise<Client> | undefined;
   #format: Format | undefined;
 
-  constructor(
-    io: CtlIo,
-    flags: Flags,
-    words: readonly string[],
-    minor = NEWEST_MINOR,
-    dashAt: number | undefined = undefined,
-  ) {
-    this.io = io;
-    this.flags = flags;
-    this.words = words;
-    this.minor = minor;
-    this.dashAt = dashAt;
+  constructor(call: Call) {
+    this.io = call.io;
+    this.flags = call.flags;
+    this.words = call.words;
+    this.minor = call.minor ?? NEWEST_MINOR;
+    this.dashAt = call.dashAt;
+    this.commands = call.commands ?? [];
   }
 
   /** Reads the environment into the flags, once; commands that ask no server do without. */
@@ -101,7 +109,7 @@ export class Context {
 
   async close(): Promise<void> {
     const client = await this.#client?.catch(() => undefined);
-    await client?.close();
+    client?.close();
   }
 
   async #open(): Promise<Client> {

@@ -105,6 +105,12 @@ export const COMMANDS: readonly Entry[] = [
     "Prints the version of etcdctl",
     async () => (await import("./commands/version.ts")).version,
   ),
+  ...(["bash", "zsh", "fish", "powershell"] as const).map((shell) =>
+    row("Utility", `completion ${shell}`, `Prints the completion for ${shell}`, async () => {
+      const { COMPLETIONS } = await import("./commands/completion.ts");
+      return COMPLETIONS[shell];
+    }),
+  ),
   row(
     "Utility",
     "options",

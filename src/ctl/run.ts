@@ -47,7 +47,7 @@ async function run(given: readonly string[], io: CtlIo): Promise<void> {
     const { commandHelp } = await import("./help.ts");
     return io.stdout(commandHelp(found.entry, command));
   }
-  const context = new Context(io, flags, words, minor, line.dashAt);
+  const context = new Context({ io, flags, words, minor, dashAt: line.dashAt, commands: table });
   try {
     await command.run(context, line.args, flags);
   } finally {

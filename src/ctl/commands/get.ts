@@ -55,7 +55,12 @@ export const get: Command = {
     if (isValueOnly && context.format !== "simple") {
       throw new CtlError("print-value-only is only for `--write-out=simple`", Exit.BAD_ARGS);
     }
-    context.print(printRange(answer, { isHex: context.isHex, minor: context.minor, isValueOnly }));
+    const style = { isHex: context.isHex, minor: context.minor, isValueOnly };
+    const printable = printRange(answer, style);
+    if (context.format !== "pretty") return context.print(printable);
+    const { prettyRange } = await import("../pretty/pretty.ts");
+    const pretty = (): string => prettyRange(answer, context.io.isTerminal);
+    context.print({ ...printable, pretty });
   },
 };
 
