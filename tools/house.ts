@@ -110,6 +110,7 @@ export const LINE_COLUMNS_MAX = 100;
 export const UNTESTED: Readonly<Record<string, string>> = {
   "src/server/main.ts": "the process tests under test/ start it",
   "src/server/serve.ts": "the process tests under test/ start it",
+  "src/server/initial-restore.ts": "test/e2e/backup.test.ts starts from backups",
   "src/server/start-member.ts": "every suite under test/e2e/ starts it",
   "src/server/member-options.ts": "every suite under test/e2e/ opens a member with them",
   "src/server/data-path.ts": "src/server/program.test.ts starts without a directory to write",

@@ -1,5 +1,6 @@
 /** A member without consensus, whose log the test writes; and its backups on a simulated disk. */
 import { MemoryBackend, MemoryMedium } from "../backend/index.ts";
+import { DigestingBackend } from "../care/index.ts";
 import { Prng } from "../base/index.ts";
 import { openImage, Replay } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
@@ -12,6 +13,7 @@ import {
   type Entry,
   marshalRaftRequest,
   type RaftOperation,
+  stampEntry,
 } from "../wire/index.ts";
 import { BackupService } from "./backup-service.ts";
 import { type Chain, planRestore, readChain, type RestoreTarget } from "./chain.ts";
@@ -28,6 +30,8 @@ export class FakeMember implements BackupSource {
   /** Entries before it are gone. */
   firstIndex = 1;
   term = 2;
+  /** Its entries tell of a state that it does not have. */
+  isLying = false;
   readonly entries: Entry[] = [];
   /** HashKV at each revision, when it was the newest. */
   readonly hashes = new Map<number, HashOutcome>();
@@ -36,7 +40,8 @@ export class FakeMember implements BackupSource {
 
   static async open(seed = 1): Promise<FakeMember> {
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-    const member = new FakeMember(await Replay.open(new MemoryBackend(), turn), seed);
+    const backend = new DigestingBackend(new MemoryBackend());
+    const member = new FakeMember(await Replay.open(backend, turn), seed);
     const { incarnation = "" } = member;
     await member.apply({ kind: "clusterVersionSet", version: "3.7.0", incarnation });
     return member;
@@ -51,8 +56,8 @@ export class FakeMember implements BackupSource {
     return { applied: this.#replay.backend.applied, revision: this.#replay.revision };
   }
 
-  get backend(): MemoryBackend {
-    return this.#replay.backend as MemoryBackend;
+  get backend(): DigestingBackend {
+    return this.#replay.backend as DigestingBackend;
   }
 
   readonly appliedLog = {
@@ -78,7 +83,10 @@ export class FakeMember implements BackupSource {
     const header = { memberPrefix: 0, sequence: 0, username: "", authRevision: 0 };
     const data = marshalRaftRequest({ header, operation });
     const index = this.entries.length + 1;
-    const entry = { type: 0, term: this.term, index, data };
+    const { chain } = this.backend;
+    const digest = this.isLying ? { ...chain.current, a: chain.current.a ^ 1 } : chain.current;
+    const stamped = index % 3 === 0 ? stampEntry(data, digest) : data;
+    const entry = { type: 0, term: this.term, index, data: stamped };
     this.entries.push(entry);
     await this.#replay.apply([entry]);
     const { revision } = this.position;

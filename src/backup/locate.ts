@@ -40,16 +40,26 @@ export async function locatePlan(
   return { ...best.plan, newestRevision };
 }
 
-/** With files, the one of the newest first. */
-async function chainsIn(disk: Disk, location: string): Promise<Chain[]> {
-  if (!(await disk.exists(location))) {
-    throw new BackupRefused(`there is no backup location ${location}`);
-  }
+/** Whether anything was ever backed up there. */
+export async function hasBackups(disk: Disk, location: string): Promise<boolean> {
+  return (await disk.exists(location)) && (await filledChains(disk, location)).length > 0;
+}
+
+async function filledChains(disk: Disk, location: string): Promise<Chain[]> {
   const chains: Chain[] = [];
   for (const directory of [location, ...(await subdirectories(disk, location))]) {
     const chain = await readChain(disk, directory);
     if (chain.images.length + chain.pieces.length > 0) chains.push(chain);
   }
+  return chains;
+}
+
+/** With files, the one of the newest first. */
+async function chainsIn(disk: Disk, location: string): Promise<Chain[]> {
+  if (!(await disk.exists(location))) {
+    throw new BackupRefused(`there is no backup location ${location}`);
+  }
+  const chains = await filledChains(disk, location);
   if (chains.length === 0) {
     throw new BackupRefused(
       `${location} holds no backups: wanted files named <time>_etcd_r<revision>_i<index>.db, here ` +

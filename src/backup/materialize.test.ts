@@ -91,6 +91,17 @@ test("materialize: a piece of another cluster, another life or another log → r
   }
 });
 
+test("materialize: the digests in the log → compared on the way, one that differs names the file (BT-g5)", async () => {
+  const fixture = await backedUp();
+  const { digestsCompared, entries } = await fixture.restore({});
+  assert.ok(digestsCompared >= Math.floor(entries / 3) - 1, `${digestsCompared} of ${entries}`);
+  fixture.member.isLying = true;
+  await fixture.member.write(6);
+  await fixture.pass(12_000);
+  const { pieces } = await fixture.chain();
+  await assert.rejects(fixture.restore({}), named(`${DIRECTORY}/${pieces.at(-1)?.name}`));
+});
+
 test("materialize: the power goes at any step of a backup → every named file is whole (BT-g5)", async () => {
   const prng = new Prng(9);
   for (let run = 0; run < 25; run += 1) {

@@ -5,12 +5,17 @@
  * Every file is checked for what it is and that it follows the one before: an image by its SHA-256,
  * a piece by its checksums and its end, both by the point in the log where they meet, by revision
  * and by the incarnation of the cluster. What does not fit is refused, the file named.
+ *
+ * The log itself says what the state came to on the way: members stamp entries with the digest that
+ * they compare among each other. The state that is made here is held against each of these.
  */
 import type { Backend } from "../backend/index.ts";
-import { importStore, openImage, Replay } from "../datadir/index.ts";
+import { DigestingBackend } from "../care/index.ts";
+import { importStore, openImage, Replay, requestOf } from "../datadir/index.ts";
 import type { Digests, Disk, OpenFile, Timers } from "../seam/index.ts";
 import { verifySnapshotFile } from "../snapshot/index.ts";
 import { type LogPoint, PieceReader } from "../wal/index.ts";
+import { type Entry, EntryType, readStamp } from "../wire/index.ts";
 import type { RestorePlan, RestoreTarget } from "./chain.ts";
 import { BackupRefused } from "./errors.ts";
 import { writeImage } from "./image-file.ts";
@@ -24,6 +29,8 @@ export interface MaterializeOptions {
   readonly openBackend: (directory: string) => Promise<Backend>;
   readonly plan: RestorePlan;
   readonly target: RestoreTarget;
+  /** Goes on where the state is not the one that the log tells of. */
+  readonly skipDigests?: boolean;
   /** A directory for a store and a file as large as it; emptied first, the caller's to remove. */
   readonly scratch: string;
 }
@@ -34,6 +41,8 @@ export interface Materialized {
   readonly revision: number;
   /** Entries of the log that were applied to the image. */
   readonly entries: number;
+  /** How often the state on the way was found to be the one that the cluster had. */
+  readonly digestsCompared: number;
 }
 
 /**
@@ -45,7 +54,7 @@ export async function materialize(options: MaterializeOptions): Promise<Material
   const imagePath = `${plan.directory}/${plan.image.name}`;
   await checkImageFile(options, imagePath);
   if (plan.pieces.length === 0) {
-    return { path: imagePath, revision: plan.image.revision, entries: 0 };
+    return { path: imagePath, revision: plan.image.revision, entries: 0, digestsCompared: 0 };
   }
   if (await disk.exists(scratch)) await disk.remove(scratch);
   await disk.makeDirectory(scratch, 0o700);
@@ -58,7 +67,7 @@ export async function materialize(options: MaterializeOptions): Promise<Material
   }
   const backend = await options.openBackend(directory);
   try {
-    return await new Rebuild(options, backend).run(imagePath);
+    return await new Rebuild(options, new DigestingBackend(backend)).run(imagePath);
   } finally {
     await backend.close();
   }
@@ -77,10 +86,14 @@ async function checkImageFile({ disk, digests }: MaterializeOptions, path: strin
 
 class Rebuild {
   readonly #options: MaterializeOptions;
-  readonly #backend: Backend;
+  readonly #backend: DigestingBackend;
   #entries = 0;
+  #digestsCompared = 0;
+  /** Changes of members are not made here in every detail: not comparable from there. */
+  #blindFrom = Number.POSITIVE_INFINITY;
+  #hasMemberChange = false;
 
-  constructor(options: MaterializeOptions, backend: Backend) {
+  constructor(options: MaterializeOptions, backend: DigestingBackend) {
     this.#options = options;
     this.#backend = backend;
   }
@@ -109,7 +122,13 @@ class Rebuild {
     } finally {
       image.close();
     }
-    return { path, revision: replay.revision, entries: this.#entries };
+    const { revision: reached } = replay;
+    return {
+      path,
+      revision: reached,
+      entries: this.#entries,
+      digestsCompared: this.#digestsCompared,
+    };
   }
 
   async #apply(replay: Replay, piece: PieceName, revisionBefore: number): Promise<void> {
@@ -126,6 +145,7 @@ class Rebuild {
         const before = this.#backend.applied.index;
         await replay.apply(entries, target.revision);
         this.#entries += this.#backend.applied.index - before;
+        for (const entry of entries) this.#compare(file, entry);
       }
       if (last.index !== piece.last) {
         throw new BackupRefused(
@@ -170,6 +190,37 @@ class Rebuild {
           `${revisionBefore}`,
       );
     }
+  }
+
+  /** What the entry says that the state had come to, before it or at an earlier one. */
+  #compare(file: OpenFile, entry: Entry): void {
+    const { chain, applied } = this.#backend;
+    const { index, data } = entry;
+    if (index > applied.index || this.#options.skipDigests === true) return;
+    if (this.#changesMembers(entry)) this.#blindFrom = Math.min(this.#blindFrom, index);
+    const stamp = entry.type === EntryType.NORMAL ? readStamp(data) : undefined;
+    if (stamp === undefined) return;
+    if (stamp.index >= this.#blindFrom) {
+      // The cluster's word is taken for the change, and held against what follows it.
+      if (chain.adopt(stamp)) this.#blindFrom = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const agrees = chain.agrees(stamp);
+    if (agrees === true) this.#digestsCompared += 1;
+    if (agrees !== false) return;
+    throw new BackupRefused(
+      `backup ${file.path} leads to another state at entry ${stamp.index} than the cluster had, by ` +
+        `the digest that entry ${index} holds: this file or one before it is not what it was; ` +
+        "--skip-hash-check takes it all the same",
+    );
+  }
+
+  #changesMembers(entry: Entry): boolean {
+    if (entry.type !== EntryType.NORMAL) this.#hasMemberChange = true;
+    if (!this.#hasMemberChange) return false;
+    return (
+      entry.type !== EntryType.NORMAL || requestOf(entry)?.operation.kind === "memberAttributesSet"
+    );
   }
 
   /** Two logs that agree on the term of an entry agree on all before it. */

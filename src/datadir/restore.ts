@@ -114,7 +114,9 @@ function identify(options: RestoreOptions): {
 }
 
 async function checkPlace({ disk, dataDirectory, walDirectory }: RestoreOptions): Promise<void> {
-  if ((await disk.exists(dataDirectory)) && (await disk.list(dataDirectory)).length > 0) {
+  const names = (await disk.exists(dataDirectory)) ? await disk.list(dataDirectory) : [];
+  // The lock of who is about to start here.
+  if (names.some((name) => name !== "lock")) {
     throw new DataDirectoryError(`data-dir "${dataDirectory}" not empty or could not be read`);
   }
   if (walDirectory !== undefined && (await disk.exists(walDirectory))) {

@@ -34,6 +34,7 @@ import {
   tlsMetrics,
   transportMetrics,
 } from "./host-metrics.ts";
+import { restoreInitially } from "./initial-restore.ts";
 import { memberOptions } from "./member-options.ts";
 import { bindPeerPorts } from "./peer-ports.ts";
 import { systemResolve } from "./same-urls.ts";
@@ -85,6 +86,7 @@ async function start(
   await makeDataDirectory(config.dataDirectory);
   const lock = await lockDirectory(config.dataDirectory);
   undo.push(() => lock.release());
+  await restoreInitially(config, logger);
   const peerPorts = await bindPeerPorts(config, logger);
   undo.push(() => peerPorts.close());
   const ports = await bindClientPorts(config, logger);

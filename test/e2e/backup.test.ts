@@ -260,7 +260,9 @@ describe("backups", () => {
     const location = join(root, "life");
     const server = await begin("holdfast", { flags: flags(location) });
     const loaded = load(server.address);
-    await poll("an image and the log", () => revisionsOf(location, "log").length > 0);
+    await poll("an image and the log", () => {
+      return revisionsOf(location, "etcd").length > 0 && revisionsOf(location, "log").length > 0;
+    });
     await poll("writes", () => loaded.count > 200);
     const { revision } = await loaded.stop();
     const incarnation = async (of: Server): Promise<string> => {
@@ -284,6 +286,27 @@ describe("backups", () => {
     client.close();
     await poll("another incarnation", async () => (await incarnation(again)) !== undefined);
     assert.notEqual(await incarnation(again), before);
+  });
+
+  test("start: an empty data directory and backups → begins with their state; a second member is refused (EQ-c5)", async () => {
+    const location = join(root, "life");
+    const dataDirectory = join(root, "next host");
+    const from = ["--initial-restore-from", location];
+    const server = await begin("holdfast", { dataDirectory, flags: from });
+    const client = new TestClient(server.address);
+    const all = { key: Buffer.from("key"), rangeEnd: Buffer.from("kez"), countOnly: true };
+    const { count, header } = await client.must(METHODS.range, all);
+    assert.ok(count > 0n && Number(header?.revision) > 1_000_000_000);
+    client.close();
+    const others = ["--initial-cluster", "a=http://127.0.0.1:1,b=http://127.0.0.1:2"];
+    const own = ["--name", "a", "--initial-advertise-peer-urls", "http://127.0.0.1:1"];
+    const flags = [...from, ...others, ...own];
+    const refused = await begin("holdfast", { flags, isReadyAwaited: false });
+    assert.equal((await refused.exited).code, 1);
+    assert.match(refused.log, /--initial-restore-from needs a cluster of this member alone/);
+    const fresh = ["--initial-restore-from", join(root, "nothing there")];
+    const empty = await begin("holdfast", { flags: fresh });
+    assert.match(empty.log, /there are no backups to begin with/);
   });
 
   test("backups: real etcdctl takes an image as any snapshot (UT-02, UT-03)", async () => {
