@@ -116,6 +116,9 @@ class SimulatedFile implements OpenFile {
   }
 }
 
+/** All files at some moment. */
+export type DiskImage = DirectoryNode;
+
 export interface SimulatedDiskOptions {
   /** Awaited inside every operation; a crash meanwhile interrupts it. Default: one microtask. */
   readonly delay?: () => Promise<void>;
@@ -124,7 +127,7 @@ export interface SimulatedDiskOptions {
 }
 
 export class SimulatedDisk implements Disk {
-  readonly #root = new DirectoryNode();
+  #root = new DirectoryNode();
   readonly delay: () => Promise<void>;
   /** May be changed at any time. */
   capacityBytes: number;
@@ -162,6 +165,10 @@ export class SimulatedDisk implements Disk {
     this.#interruption = { after, run };
   }
 
+  cancelInterruption(): void {
+    this.#interruption = undefined;
+  }
+
   /** Called by files. */
   interrupt(): void {
     const planned = this.#interruption;
@@ -178,6 +185,19 @@ export class SimulatedDisk implements Disk {
     this.#failures = [];
     this.#interruption = undefined;
     this.sectorsLost += this.#root.crash(prng);
+  }
+
+  /** What a power cut now would leave, at least; nothing that happens later changes it. */
+  image(): DiskImage {
+    return this.#root.image();
+  }
+
+  /** The whole disk is again what `image` was taken of; what was open is dead. */
+  putBack(image: DiskImage): void {
+    this.epoch += 1;
+    this.#failures = [];
+    this.#interruption = undefined;
+    this.#root = image.image();
   }
 
   /** Changes one bit on the medium. */

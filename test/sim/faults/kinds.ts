@@ -39,11 +39,13 @@ export const FAULT_EFFECTS = {
   /* clocks.ts */
   clockJump: ["wrongClockReads"],
   clockDrift: ["leaderships", "campaigns"],
+  /* membership.ts */
+  changeMembers: ["membershipChanges"],
+  replaceMember: ["membershipChanges"],
   /* operations.ts */
   moveLeader: ["leaderships"],
   compact: ["compactions"],
   defragment: ["defragmentations"],
-  changeMembers: ["membershipChanges"],
 } as const satisfies Readonly<Record<string, readonly Observation[]>>;
 
 export type FaultKind = keyof typeof FAULT_EFFECTS;
@@ -65,6 +67,7 @@ const BETWEEN_MEMBERS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   "breakSnapshot",
   "fallBehind",
   "moveLeader",
+  "replaceMember",
 ]);
 
 export function kindsFor(members: number): readonly FaultKind[] {

@@ -37,6 +37,7 @@ export const machines = {
       node.crash();
       run.later(run.prng.below(BLINK_MAX_MS), () => run.hosts.restart([node]));
     });
+    run.later(run.lengthMs, () => node.disk.cancelInterruption());
   },
 
   pause: (run: FaultRun) => pause(run, anyNode(run)),

@@ -20,6 +20,19 @@ export function changeMembers(run: FaultRun): void {
   void (prng.chance(0.5) ? promote(run, guest) : remove(run, guest));
 }
 
+/** A member's machine is gone for good: it is removed, and a new one comes in its place. */
+export function replaceMember(run: FaultRun): void {
+  const { cluster, prng } = run;
+  if (cluster.nodes.length < 3) return;
+  const node = prng.pick(cluster.nodes);
+  if (node.isRunning) node.crash();
+  void remove(run, node).then((isGone) => {
+    if (isGone) void addGuest(run, prng.chance(0.5));
+    // Nobody took the change: it was not gone after all.
+    else run.later(run.lengthMs, () => run.hosts.restart([node]));
+  });
+}
+
 async function ask(
   { cluster, prng, done, later }: FaultRun,
   question: (member: ClusterMember, waiter: Waiter<MembershipChange>) => void,
@@ -51,13 +64,15 @@ async function promote(run: FaultRun, guest: ClusterNode): Promise<void> {
   if (id !== undefined) await ask(run, (member, waiter) => member.promoteMember(id, waiter));
 }
 
-async function remove(run: FaultRun, guest: ClusterNode): Promise<void> {
+/** Whether the cluster goes on without it, for sure. */
+async function remove(run: FaultRun, guest: ClusterNode): Promise<boolean> {
   const [url] = guest.peerUrls;
   const rows = run.cluster.live[0]?.running.members() ?? [];
   const id = rows.find(({ peerUrls }) => peerUrls[0] === url)?.id;
-  if (id === undefined) return;
+  if (id === undefined) return false;
   const change = await ask(run, (member, waiter) => member.removeMember(id, waiter));
   // It may have been asked itself, and gone before it could answer.
   const isGone = change !== undefined || guest.wasRemoved;
   if (isGone && run.cluster.nodes.includes(guest)) run.cluster.forget(guest);
+  return isGone;
 }

@@ -9,7 +9,7 @@ import { Hosts } from "./hosts.ts";
 import { type Fault, FAULT_EFFECTS, type FaultKind } from "./kinds.ts";
 import { Links, links } from "./links.ts";
 import { machines } from "./machines.ts";
-import { changeMembers } from "./membership.ts";
+import { changeMembers, replaceMember } from "./membership.ts";
 import { operations } from "./operations.ts";
 import type { Inject } from "./run.ts";
 
@@ -20,6 +20,7 @@ const INJECT: Readonly<Record<FaultKind, Inject>> = {
   ...clocks,
   ...operations,
   changeMembers,
+  replaceMember,
 };
 
 /** What a fault brings about may come this many election timeouts after its end. */
