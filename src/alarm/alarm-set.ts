@@ -67,7 +67,8 @@ function alarmOf(memberId: bigint, alarm: number, isScoped: boolean): AlarmMembe
 }
 
 function isAlarm(alarm: number): boolean {
-  return alarm === AlarmType.NOSPACE || alarm === AlarmType.CORRUPT;
+  const { NOSPACE, CORRUPT, TIME_TRAVEL } = AlarmType;
+  return alarm === NOSPACE || alarm === CORRUPT || alarm === TIME_TRAVEL;
 }
 
 /** Reads the table; the set writes to it from then on. */
@@ -153,6 +154,8 @@ class StoredAlarms implements AlarmSet {
     this.isCorrupt = this.#alarms.some(
       ({ alarm, isScoped }) => alarm === AlarmType.CORRUPT && isScoped !== true,
     );
-    this.scoped = this.#alarms.filter(({ isScoped }) => isScoped).map(({ memberId }) => memberId);
+    this.scoped = this.#alarms
+      .filter(({ alarm, isScoped }) => alarm === AlarmType.CORRUPT && isScoped)
+      .map(({ memberId }) => memberId);
   }
 }

@@ -93,6 +93,15 @@ export class MemoryMedium {
     this.damaged.add(damageName(table, key.latin1Slice()));
   }
 
+  /** All of it as it is now, in a medium of its own. */
+  image(): MemoryMedium {
+    const copy = new MemoryMedium();
+    copy.tables = new Map([...this.tables].map(([name, table]) => [name, table.clone()]));
+    copy.applied = this.applied;
+    for (const name of this.damaged) copy.damaged.add(name);
+    return copy;
+  }
+
   write(operations: readonly Operation[], applied: AppliedPoint): void {
     for (const { table, key, value } of operations) {
       tableOf(this.tables, table).set(key, value);

@@ -5,6 +5,7 @@
  *   <data>/member/wal/     the log, in etcd's segment format
  *   <data>/member/store/   the store
  *   <data>/member/store.damaged-1/  one that could not be used (set-aside.ts), the newest two
+ *   <data>/member/care.jsonl        what care has found and done (care/journal.ts)
  *   <data>/member/peers.json        the members as this one knew them last (peers-file.ts)
  *   <data>/member/store.incoming/   a store being made from a snapshot (install-store.ts)
  *   <data>/member/store.old/        the store that such a one has replaced, until it is removed
@@ -12,6 +13,9 @@
  *   <data>/disaster.ready/ a recovery that was begun and must be finished first (disaster/)
  */
 import type { Disk } from "../seam/index.ts";
+import { parentOf, writeWhole } from "./whole-file.ts";
+
+export { parentOf };
 
 const FORMAT = 1;
 const FORMAT_PREFIX = "holdfast ";
@@ -24,6 +28,7 @@ export interface DataDirectory {
   readonly replaced: string;
   readonly snapshots: string;
   readonly peers: string;
+  readonly journal: string;
 }
 
 /** An operator's problem with the data directory; the message says what to do. */
@@ -103,12 +108,13 @@ export function pathsOf(root: string, walDirectory?: string): DataDirectory {
     replaced: `${member}/store.old`,
     snapshots: `${member}/snap`,
     peers: `${member}/peers.json`,
+    journal: `${member}/care.jsonl`,
   };
 }
 
 async function checkFormat(disk: Disk, path: string, root: string): Promise<void> {
   if (!(await disk.exists(path))) {
-    await writeFormat(disk, path);
+    await writeWhole(disk, path, Buffer.from(`${FORMAT_PREFIX}${FORMAT}\n`));
     return;
   }
   const text = (await disk.readFile(path)).toString("utf8").trimEnd();
@@ -127,24 +133,4 @@ async function checkFormat(disk: Disk, path: string, root: string): Promise<void
         "newer version that wrote it, or put back a copy from before that one was started",
     );
   }
-}
-
-async function writeFormat(disk: Disk, path: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  if (await disk.exists(temporary)) await disk.remove(temporary);
-  const file = await disk.open(temporary, "create");
-  try {
-    await file.write(Buffer.from(`${FORMAT_PREFIX}${FORMAT}\n`), 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(temporary, path);
-  await disk.syncDirectory(parentOf(path));
-}
-
-export function parentOf(path: string): string {
-  const at = path.replace(/\/+$/, "").lastIndexOf("/");
-  if (at < 0) return ".";
-  return at === 0 ? "/" : path.slice(0, at);
 }

@@ -13,11 +13,14 @@ export { setStoreAside } from "./set-aside.ts";
 export { SnapshotRefused } from "./errors.ts";
 export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 export {
-  INCARNATION_BYTES,
-  META_INCARNATION,
-  readIncarnation,
-  writeIncarnation,
-} from "./incarnation.ts";
+  lifePaths,
+  nextLife,
+  readFloors,
+  type StoredLife,
+  writeFloors,
+  writeLife,
+} from "./life.ts";
+export { type Rejoin, removeRejoin, resumeRejoin, writeRejoin } from "./rejoin.ts";
 export { type ImageOptions, openImage } from "./image.ts";
 export { importedPoint, importStore, type ImportOptions } from "./import-store.ts";
 export {

@@ -1,6 +1,6 @@
 /** GET /health (HT-01 to HT-03): JSON, one word and a reason. */
 import type { HttpRequest, HttpResponse } from "../seam/index.ts";
-import { AlarmType } from "../wire/index.ts";
+import { alarmName } from "../wire/index.ts";
 import { alarmsOf, linearizableRead, type Probe, serializableRead } from "./probe.ts";
 
 export interface HealthOptions extends Probe {
@@ -47,9 +47,4 @@ async function problem(
   if (!isSerializable && member.status().leader === 0n) return "RAFT NO LEADER";
   const failure = isSerializable ? serializableRead(options) : await linearizableRead(options);
   return failure === undefined ? undefined : `RANGE ERROR:${failure}`;
-}
-
-function alarmName(alarm: number): string {
-  if (alarm === AlarmType.NOSPACE) return "NOSPACE";
-  return alarm === AlarmType.CORRUPT ? "CORRUPT" : "UNKNOWN";
 }

@@ -101,6 +101,11 @@ export class ClusterChanges {
     this.#propose(change, (view) => checkRemove(view, id), waiter);
   }
 
+  /** One that serves no purpose any more; the caller has seen that the others are a quorum. */
+  removeLost(id: bigint, waiter: Waiter<MembershipChange>): void {
+    this.#propose(planRemove(this.#options.newRequestId(), id), () => undefined, waiter);
+  }
+
   update(id: bigint, peerUrls: readonly string[], waiter: Waiter<MembershipChange>): void {
     const change = planUpdate(this.#options.newRequestId(), id, peerUrls);
     this.#propose(change, () => undefined, waiter);

@@ -54,6 +54,8 @@ export interface ClusterServiceOptions {
   readonly logger: Logger;
   /** The cluster has removed this member. Called once. */
   readonly onRemoved: () => void;
+  /** It may stand for election. */
+  readonly mayVote: () => boolean;
 }
 
 export class ClusterService {
@@ -80,7 +82,8 @@ export class ClusterService {
       ...options,
       isAdvancing: settings.electionTickAdvance,
       voters,
-      isConnected: (other) => network.connectedSinceMs(other) !== undefined,
+      // Time is not passed quickly while it counts for nothing.
+      isConnected: (other) => options.mayVote() && network.connectedSinceMs(other) !== undefined,
     });
     this.#transfers = new Transfers(driver, settings.electionTimeoutMs);
     this.changes = new ClusterChanges({

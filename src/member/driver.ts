@@ -77,6 +77,7 @@ export interface DriverOptions {
   /** Nothing is applied until `storeCaughtUp`: the state is about to be replaced. */
   readonly isApplyHeld: () => boolean;
   readonly digests: StateDigests;
+  readonly lives: PeerLives;
   readonly events: DriverEvents;
 }
 
@@ -84,6 +85,15 @@ export interface DriverOptions {
 export interface StateDigests {
   report(type: number): StateDigest | undefined;
   stamp(): StateDigest | undefined;
+}
+
+/** What of the traffic with peers may be relied on (care/). */
+export interface PeerLives {
+  readonly mayVote: boolean;
+  /** Whether the consensus may have it. */
+  takes(message: Message): boolean;
+  /** Adds what the peer needs to know; false: it is not to be sent. */
+  sends(message: Message): boolean;
 }
 
 export class Driver {
@@ -172,7 +182,8 @@ export class Driver {
   }
 
   tick(): void {
-    if (this.#isStopped) return;
+    // Time passes for elections, which this member is to have no part in.
+    if (this.#isStopped || !this.#options.lives.mayVote) return;
     this.node.tick();
     this.wake();
   }
@@ -204,7 +215,7 @@ export class Driver {
   }
 
   campaign(): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || !this.#options.lives.mayVote) return;
     this.node.campaign();
     this.wake();
   }
@@ -225,6 +236,7 @@ export class Driver {
   receive(message: Message): Receipt {
     if (message.to !== this.#options.id) return "notForMe";
     if (this.#isStopped) return "taken";
+    if (!this.#options.lives.takes(message)) return "taken";
     const { digest } = message;
     if (digest !== undefined && message.term === this.term && this.isLeader) {
       this.#options.events.digestReported(message.from, digest);
@@ -414,6 +426,7 @@ export class Driver {
   /** Answers to the leader say what this member's state comes to. */
   #transmit(message: Message): void {
     const { type } = message;
+    if (!this.#options.lives.sends(message)) return;
     if (type === MessageType.APP_RESP || type === MessageType.HEARTBEAT_RESP) {
       const digest = this.#options.digests.report(type);
       if (digest !== undefined) message.digest = digest;

@@ -3,15 +3,23 @@
  * to where its store stands; what its log holds beyond that comes by the consensus's ordinary way.
  */
 import type { Backend } from "../backend/index.ts";
+import { Journal } from "../care/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import {
   type DataDirectory,
   DataDirectoryError,
   finishInstall,
   formatId,
+  lifePaths,
+  nextLife,
   openDataDirectory,
+  parentOf,
   readPeers,
+  readFloors,
+  resumeRejoin,
   SnapshotInbox,
+  type StoredLife,
+  writeLife,
   writePeers,
 } from "../datadir/index.ts";
 import type {
@@ -31,6 +39,7 @@ import type { Beginning } from "./beginning.ts";
 import { beginLog } from "./begin-log.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import { introduce } from "./introduction.ts";
+import type { Beginnings } from "./life-keeper.ts";
 import { LocalStore } from "./local-store.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 import { readRaftLog } from "./log-recovery.ts";
@@ -62,27 +71,37 @@ export interface OpenMemberOptions {
   /** Opens the store in a directory: the host's choice of engine. */
   readonly openBackend: (directory: string) => Promise<Backend>;
   readonly openNetwork: (handler: PeerHandler) => PeerNetwork;
+  /** A directory on another volume, where this member's life is kept as well. */
+  readonly witnessDirectory: string | undefined;
+  /** Whatever was lost when the disk went back in time: it goes on with what is there. */
+  readonly acceptsRollback: boolean;
   readonly onFatal: (error: Error) => void;
+  readonly onReplaced: () => void;
   readonly onRemoved: () => void;
 }
 
 /** Settles when the member runs: peers are heard, and the consensus has begun. */
 export async function openMember(options: OpenMemberOptions): Promise<RaftMember> {
   const { disk } = options;
+  const rejoin = await resumeRejoin(disk, options.dataDirectory, options.walDirectory);
   const paths = await openDataDirectory(disk, options.dataDirectory, options.walDirectory);
   await finishInstall({ disk, paths, openBackend: options.openBackend });
   const inbox = await SnapshotInbox.open(disk, options.digests, paths.snapshots);
   const link: Link = {};
+  const journal = await Journal.open({ ...options, path: paths.journal });
   // Before the log: a disk that is too small for both is told by the store, and not by a signal.
   const opened = await openStore({
     ...options,
     paths,
+    journal,
     openStore: (backend) => openLocalStore(options, paths, link, backend),
   });
   let member: RaftMember;
   try {
-    const knownPeers = await begin(options, paths, opened);
-    member = await recover(options, { ...opened, paths, link, knownPeers, inbox });
+    const beginnings = await beginLife(options, { paths, rejoin });
+    const knownPeers = await begin(options, opened, beginnings);
+    const place = { ...opened, paths, link, knownPeers, inbox, journal, beginnings };
+    member = await recover(options, place);
   } catch (error) {
     await opened.local.backend.close();
     throw error;
@@ -95,8 +114,8 @@ export async function openMember(options: OpenMemberOptions): Promise<RaftMember
 /** Makes the log of a member that has none; the members that a joiner was told of. */
 async function begin(
   options: OpenMemberOptions,
-  paths: DataDirectory,
   { local: { backend }, loss }: OpenedStore,
+  { paths, rejoin }: Beginnings,
 ): Promise<readonly PeerMember[]> {
   const { disk } = options;
   if (await walExists(disk, paths.wal)) return loss === undefined ? [] : readPeers(disk, paths);
@@ -107,7 +126,8 @@ async function begin(
         "directory",
     );
   }
-  const beginning = await options.beginning();
+  const beginning: Beginning =
+    rejoin === undefined ? await options.beginning() : { kind: "join", ...rejoin };
   await beginLog({
     ...options,
     walDirectory: paths.wal,
@@ -125,8 +145,35 @@ function walOptions({ clock, settings }: OpenMemberOptions): WalOptions {
 interface MemberPlace extends OpenedStore {
   readonly paths: DataDirectory;
   readonly link: Link;
+  readonly journal: Journal;
   readonly knownPeers: readonly PeerMember[];
   readonly inbox: SnapshotInbox;
+  readonly beginnings: Beginnings;
+}
+
+/** Durable before a word of it is said. */
+async function beginLife(
+  options: OpenMemberOptions,
+  { paths, rejoin }: Pick<Beginnings, "paths" | "rejoin">,
+): Promise<Beginnings> {
+  const { disk, clock, entropy, logger, acceptsRollback, forceNewCluster } = options;
+  const at = lifePaths(paths);
+  const nonce = Math.max(1, entropy.bytes(4).readUInt32LE(0));
+  const next = await nextLife(disk, at.life, nonce);
+  const isForced = acceptsRollback || forceNewCluster;
+  const stored = isForced ? renewed(next, clock.wallMs()) : next;
+  await writeLife(disk, at.life, stored);
+  const floors = await readFloors(disk, at.floors);
+  if (floors === undefined) {
+    logger.warn("what the others promised cannot be read; it is learnt anew", { path: at.floors });
+  }
+  return { paths, stored, floors: floors ?? [], rejoin };
+}
+
+/** Later than any life that others can know of, which forget what was promised before. */
+function renewed({ epoch, nonce }: StoredLife, wallMs: number): StoredLife {
+  const later = Math.max(epoch, Math.floor(wallMs / 1_000));
+  return { epoch: later, nonce, base: later };
 }
 
 /** What is made before the member, and tells it what happens: set once the member is there. */
@@ -135,7 +182,7 @@ interface Link {
 }
 
 async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<RaftMember> {
-  const { paths, local, loss, link, knownPeers } = place;
+  const { paths, local, loss, link, knownPeers, journal, beginnings } = place;
   const { disk, logger, settings } = options;
   const base = loss?.base ?? local.backend.applied;
   const found = await readRaftLog({
@@ -165,6 +212,8 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     id: found.metadata.nodeId,
     clusterId: found.metadata.clusterId,
     local,
+    journal,
+    directory: parentOf(paths.store),
     storeLoss: loss?.base === undefined ? undefined : loss.cause,
     wal,
     storage,
@@ -173,6 +222,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     snapshotIndex: found.snapshot?.index ?? 0,
     fragmentBytesMax: settings.requestBytesMax + GRPC_OVERHEAD_BYTES,
     knownPeers,
+    beginnings,
     makeSnapshots: (member) => {
       const openStore = (backend: Backend) => openLocalStore(options, paths, link, backend);
       return new Snapshots({ ...options, ...place, member, wal, storage, openStore });

@@ -2,6 +2,7 @@
 import { EtcdError, errors } from "../errors/index.ts";
 import type {
   LeaseAnswer,
+  LostMember,
   PeerHandler,
   PeerHash,
   PeerMember,
@@ -12,7 +13,7 @@ import type {
 } from "../seam/index.ts";
 import { type Message, MessageType } from "../wire/index.ts";
 import type { RaftMember } from "./raft-member.ts";
-import type { Waiter } from "./types.ts";
+import { promised } from "./replacements.ts";
 
 export class PeerSide implements PeerHandler {
   readonly #member: RaftMember;
@@ -93,6 +94,10 @@ export class PeerSide implements PeerHandler {
     return { ...outcome, revision: this.#member.currentRevision };
   }
 
+  replaceForPeer(lost: LostMember): Promise<readonly PeerMember[]> {
+    return this.#member.replacements.replace(lost);
+  }
+
   unreachable(id: bigint): void {
     this.#member.driver.unreachable(id);
   }
@@ -109,8 +114,4 @@ export class PeerSide implements PeerHandler {
   removedByPeers(): void {
     this.#member.cluster.removed();
   }
-}
-
-function promised<T>(ask: (waiter: Waiter<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => ask({ done: resolve, refused: reject }));
 }

@@ -1,3 +1,4 @@
+import type { RollbackProtection } from "../care/index.ts";
 import type { Retention } from "./auto-compactor.ts";
 
 /** What the operator may set; every field has etcd's default in server/. */
@@ -25,4 +26,6 @@ export interface MemberSettings {
   readonly retention: Retention;
   /** Answers to keys_only hold the lease, as before 3.7 (KV-06). */
   readonly keysOnlyWithLease: boolean;
+  /** Whether a start waits for peers that do not answer before it votes (decision 0029). */
+  readonly rollbackProtection: RollbackProtection;
 }

@@ -158,6 +158,10 @@ export class RecordingHandler implements PeerHandler {
     return this.promoted();
   }
 
+  replaceForPeer(): Promise<never> {
+    throw new Error("not asked");
+  }
+
   hashKvForPeer(revision: number): Promise<PeerHash> {
     return this.hash(revision);
   }

@@ -2,6 +2,7 @@
 import { formatId } from "../datadir/index.ts";
 import type {
   LeaseAnswer,
+  LostMember,
   PeerHash,
   PeerMeasures,
   PeerMember,
@@ -174,6 +175,10 @@ class Network implements PeerNetwork {
 
   async promote(id: bigint, learnerId: bigint): Promise<readonly PeerMember[]> {
     return this.#ask(id).promote(learnerId);
+  }
+
+  async replace(id: bigint, lost: LostMember): Promise<readonly PeerMember[]> {
+    return this.#ask(id).replace(lost);
   }
 
   async hashKv(id: bigint, revision: number): Promise<PeerHash> {

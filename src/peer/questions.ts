@@ -1,6 +1,6 @@
 /** What members ask each other beside the consensus, as the one who asks (PE-06 to PE-12). */
 import { type EtcdError, errors } from "../errors/index.ts";
-import type { LeaseAnswer, PeerHash, PeerMember, PeerVersions } from "../seam/index.ts";
+import type { LeaseAnswer, LostMember, PeerHash, PeerMember, PeerVersions } from "../seam/index.ts";
 import {
   decodeLeaseKeepAliveResponse,
   decodeMessage,
@@ -14,7 +14,7 @@ import { readAll } from "./body.ts";
 import { type Context, reasonOf, requestHeaders } from "./context.ts";
 import { decodeVersions } from "./fetch.ts";
 import { ANSWER_BYTES_MAX, HASH_MS } from "./limits.ts";
-import { decodeMembers } from "./members-json.ts";
+import { decodeMembers, encodeMembers } from "./members-json.ts";
 import type { UrlPicker } from "./url-picker.ts";
 
 interface Question {
@@ -31,6 +31,8 @@ interface Answer {
 }
 
 const PROTOBUF = "application/protobuf";
+/** Ours alone. */
+export const REPLACE_TARGET = "/holdfast/members/replace";
 
 export class Questions {
   readonly #context: Context;
@@ -100,6 +102,21 @@ export class Questions {
       compactRevision: numberOf(parsed["compact_revision"]),
       hashRevision: numberOf(parsed["hash_revision"]),
     };
+  }
+
+  /** Asked by our own kind alone. */
+  async replace({ id, peerUrls }: LostMember): Promise<readonly PeerMember[]> {
+    const row = { id, peerUrls, name: "", clientUrls: [], isLearner: false };
+    const question = {
+      method: "POST",
+      target: REPLACE_TARGET,
+      contentType: "application/json",
+    } as const;
+    const answer = await this.#ask({ ...question, body: Buffer.from(encodeMembers([row])) });
+    const text = answer.body.toString("utf8");
+    if (answer.status === 200) return decodeMembers(text);
+    if (answer.status === 404 && text.includes("member")) throw errors.MemberNotFound;
+    throw known(text) ?? unexpected(answer);
   }
 
   /** At each URL in turn, until one answers. */

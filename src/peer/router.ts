@@ -5,6 +5,7 @@ import type {
   HttpStreamHandler,
   HttpStreamRequest,
   HttpStreamResponse,
+  PeerMember,
 } from "../seam/index.ts";
 import {
   decodeLeaseKeepAliveRequest,
@@ -20,8 +21,9 @@ import { readAll } from "./body.ts";
 import { answerHeaders, type Context, reasonOf } from "./context.ts";
 import type { StreamKind } from "./frame-encoder.ts";
 import { FRAME_BYTES_MAX, QUESTION_BYTES_MAX } from "./limits.ts";
-import { encodeMembers } from "./members-json.ts";
+import { decodeMembers, encodeMembers } from "./members-json.ts";
 import type { Peer } from "./peer.ts";
+import { REPLACE_TARGET } from "./questions.ts";
 import type { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { areCompatible, HEADER, parseId } from "./versions.ts";
 
@@ -69,6 +71,7 @@ export class Router {
       ["/raft/snapshot", (request, response) => this.#snapshot(request, response)],
       ["/raft/snapshot/offset", (request, response) => snapshots.offset(request, response)],
       ["/members", (request, response) => this.#members(request, response)],
+      [REPLACE_TARGET, (request, response) => this.#replace(request, response)],
       ["/members/hashkv", (request, response) => this.#hashKv(request, response)],
       ["/leases", (request, response) => this.#keepAlive(request, response)],
       ["/leases/internal", (request, response) => this.#leaseTimes(request, response)],
@@ -196,6 +199,15 @@ export class Router {
     response.send(200, this.#headers(JSON_TYPE), `${encodeMembers(members)}\n`);
   }
 
+  async #replace(request: HttpStreamRequest, response: HttpStreamResponse): Promise<void> {
+    this.#checkSender(request);
+    const body = await this.#question(request);
+    const [lost] = listed(body.toString("utf8"));
+    if (lost === undefined) throw new Refused(400, "no member is named");
+    const members = await this.#context.handler.replaceForPeer(lost);
+    response.send(200, this.#headers(JSON_TYPE), `${encodeMembers(members)}\n`);
+  }
+
   async #hashKv(request: HttpStreamRequest, response: HttpStreamResponse): Promise<void> {
     allow(request, "GET");
     const given = request.headers[HEADER.clusterId];
@@ -267,6 +279,14 @@ export class Router {
 function allow({ method }: HttpStreamRequest, allowed: string): void {
   if (method === allowed || (allowed === "GET" && method === "HEAD")) return;
   throw new Refused(405, "Method Not Allowed", { allow: allowed });
+}
+
+function listed(text: string): PeerMember[] {
+  try {
+    return decodeMembers(text);
+  } catch (error) {
+    throw new Refused(400, `error reading the request: ${reasonOf(error)}`);
+  }
 }
 
 function parseRevision(text: string): number {

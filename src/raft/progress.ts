@@ -84,6 +84,15 @@ export class Progress {
     this.#capSentCommit();
   }
 
+  /** What the member acknowledged counts no more; where its log may meet ours is kept. */
+  forget(): void {
+    const next = this.#match + 1;
+    this.#enter("probe");
+    this.#match = 0;
+    this.#next = next;
+    this.#capSentCommit();
+  }
+
   becomeReplicate(): void {
     this.#enter("replicate");
     this.#next = this.#match + 1;

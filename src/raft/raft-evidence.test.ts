@@ -46,7 +46,7 @@ test("raft: entries that contradict what is committed → evidence, nothing is c
   cluster.node(2n).step(message(MessageType.APP, forged));
   cluster.settle();
   assert.deepEqual(cluster.evidence, [
-    { kind: "conflictBelowCommit", from: 3n, index: 2, commit: 2 },
+    { kind: "conflictBelowCommit", from: 3n, index: 2, term: 2, ownTerm: 1 },
   ]);
   assert.deepEqual(cluster.log(2n), ["1:", "1:a"]);
 });

@@ -281,6 +281,16 @@ export class Raft {
     if (this.evidence.length < EVIDENCE_MAX) this.evidence.push(evidence);
   }
 
+  /**
+   * What a member promised may be lost to it: its vote and its acknowledgements are not counted
+   * until it gives them again.
+   */
+  forgetPromises(id: bigint): void {
+    if (id === this.id) return;
+    this.tracker.forgetVote(id);
+    if (this.role === "leader") this.tracker.progress(id)?.forget();
+  }
+
   /* Messages in */
 
   /** Takes a message, of a peer or of this node itself. Never throws on what a peer can send. */
@@ -913,7 +923,7 @@ export class Raft {
       if (index > committed) return;
       const own = this.log.term(index);
       if (own === undefined || own === term) continue;
-      this.#report({ kind: "conflictBelowCommit", from, index, commit: committed });
+      this.#report({ kind: "conflictBelowCommit", from, index, term, ownTerm: own });
       return;
     }
   }

@@ -159,6 +159,11 @@ export class RawNode {
     return this.raft.step(message);
   }
 
+  /** What a member said in an earlier life of its process counts no more. */
+  forgetPromises(id: bigint): void {
+    this.raft.forgetPromises(id);
+  }
+
   /** Follows nobody until it hears a leader again; a vote can then be had at once. */
   forgetLeader(): void {
     this.#local(MessageType.FORGET_LEADER);

@@ -77,6 +77,10 @@ export class Tracker implements Acknowledged {
     this.#votes.clear();
   }
 
+  forgetVote(id: bigint): void {
+    this.#votes.delete(id);
+  }
+
   /** The first answer of a voter counts; others are repetitions. */
   recordVote(id: bigint, isGranted: boolean): void {
     if (!this.#votes.has(id)) this.#votes.set(id, isGranted);

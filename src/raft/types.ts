@@ -54,12 +54,13 @@ export type Evidence =
       readonly commit: number;
       readonly lastIndex: number;
     }
-  /** The leader `from` sent an entry that differs from the one committed here at `index`. */
+  /** The leader `from` sent an entry of `term` where one of `ownTerm` is committed here. */
   | {
       readonly kind: "conflictBelowCommit";
       readonly from: bigint;
       readonly index: number;
-      readonly commit: number;
+      readonly term: number;
+      readonly ownTerm: number;
     }
   /** `from` acknowledged `index`, which this leader never wrote. */
   | {

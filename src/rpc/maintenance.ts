@@ -4,7 +4,7 @@ import type { Method, ServerStream } from "../grpc/index.ts";
 import type { SnapshotStream } from "../member/index.ts";
 import {
   type AlarmMember,
-  AlarmType,
+  alarmName,
   decodeAlarmRequest,
   DefragmentResponseSchema,
   decodeMessage,
@@ -73,8 +73,7 @@ function alarm(context: RpcContext, call: ServerStream, bytes: Buffer): void {
 
 /** As Status lists an alarm (MA-03). */
 function formatAlarm({ memberId, alarm }: AlarmMember): string {
-  const name = alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT";
-  return `memberID:${memberId} alarm:${name}`;
+  return `memberID:${memberId} alarm:${alarmName(alarm)}`;
 }
 
 function status(context: RpcContext, call: ServerStream): void {

@@ -19,6 +19,7 @@ export type { Connection, ConnectionEvents, Listener, PeerInfo } from "./net.ts"
 export type { Clock, Timer, Timers } from "./time.ts";
 export type {
   LeaseAnswer,
+  LostMember,
   PeerHandler,
   PeerHash,
   PeerMeasures,

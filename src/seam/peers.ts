@@ -57,6 +57,12 @@ export interface PeerHash {
   readonly hashRevision: number;
 }
 
+/** A member that lost what it had promised, and would come back under another id. */
+export interface LostMember {
+  readonly id: bigint;
+  readonly peerUrls: readonly string[];
+}
+
 /**
  * Nothing here blocks or throws for a peer's fault. Questions reject with an EtcdError when the
  * peer refused with a known one, with a plain Error when it could not be asked.
@@ -86,6 +92,8 @@ export interface PeerNetwork {
   leaseTimes(id: bigint, leaseId: bigint, withKeys: boolean): Promise<LeaseAnswer>;
   promote(id: bigint, learnerId: bigint): Promise<readonly PeerMember[]>;
   hashKv(id: bigint, revision: number): Promise<PeerHash>;
+  /** Missing = nobody can be asked. */
+  replace?(id: bigint, lost: LostMember): Promise<readonly PeerMember[]>;
   /** Hands over what is queued for at most a moment, then ends all connections. */
   close(): Promise<void>;
 }
@@ -127,6 +135,8 @@ export interface PeerHandler {
   leaseTimesForPeer(leaseId: bigint, withKeys: boolean): Promise<LeaseAnswer>;
   promoteForPeer(learnerId: bigint): Promise<readonly PeerMember[]>;
   hashKvForPeer(revision: number): Promise<PeerHash>;
+  /** As the leader; rejects with `NotLeader` elsewhere. Answers all members. */
+  replaceForPeer(lost: LostMember): Promise<readonly PeerMember[]>;
   /** The last message to a member did not go. */
   unreachable(id: bigint): void;
   snapshotSent(id: bigint, isFailure: boolean): void;

@@ -77,4 +77,8 @@ export interface ServerConfig {
   readonly reusePort: boolean;
   /** Acknowledge what a crash may lose; for tests of clients. */
   readonly unsafeNoFsync: boolean;
+  readonly rollbackProtection: "detect" | "strict";
+  /** On another volume than the data. */
+  readonly witnessDirectory: string | undefined;
+  readonly acceptsRollback: boolean;
 }

@@ -244,6 +244,13 @@ const TUNING = rows("Tuning", [
 
 const UNSAFE = rows("Unsafe", [
   ["force-new-cluster", "bool", "false", "works", "Keep the data, drop all other members."],
+  [
+    "accept-rollback",
+    "bool",
+    "false",
+    "works",
+    "Go on with a data directory that went back in time; what it lost is lost.",
+  ],
   ["unsafe-no-fsync", "bool", "false", "works", "Acknowledge what a power cut may lose."],
 ]);
 
@@ -258,6 +265,20 @@ const HOLDFAST = rows("Holdfast", [
     "",
     "works",
     "Backups that a first member starts from when its data directory is empty.",
+  ],
+  [
+    "rollback-protection",
+    "string",
+    "detect",
+    "works",
+    "detect, or strict: no vote after a start before enough others were compared with.",
+  ],
+  [
+    "witness-dir",
+    "string",
+    "",
+    "works",
+    "Directory on another volume that remembers what this member has promised.",
   ],
   ["compat", "string", "3.7", "works", "Answer as this minor version: 3.4, 3.5, 3.6 or 3.7."],
   [

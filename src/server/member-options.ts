@@ -20,6 +20,7 @@ import { HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
 
 export interface MemberEnds {
   readonly onFatal: (error: Error) => void;
+  readonly onReplaced: () => void;
   readonly onRemoved: () => void;
 }
 
@@ -47,6 +48,8 @@ export function memberOptions(
       }),
     clusterToken: config.clusterToken,
     forceNewCluster: config.forceNewCluster,
+    witnessDirectory: config.witnessDirectory,
+    acceptsRollback: config.acceptsRollback,
     serverVersion,
     progressIntervalMs: config.watchProgressIntervalMs,
     settings: settingsOf(config),
@@ -97,5 +100,6 @@ function settingsOf(config: ServerConfig): MemberSettings {
     compactRestMs: config.compactionSleepMs,
     retention: config.retention,
     keysOnlyWithLease: config.minorVersion < 7,
+    rollbackProtection: config.rollbackProtection,
   };
 }

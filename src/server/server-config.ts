@@ -49,13 +49,26 @@ export function resolveConfig(given: Settings): Resolved {
     ...logOf(settings, minorVersion),
     reusePort: settings.flag("socket-reuse-port"),
     unsafeNoFsync: settings.flag("unsafe-no-fsync"),
+    rollbackProtection: protectionOf(settings.text("rollback-protection")),
+    witnessDirectory: settings.given("witness-dir"),
+    acceptsRollback: settings.flag("accept-rollback"),
   };
+  if (config.acceptsRollback) {
+    warnings.push(
+      "--accept-rollback: take it away once the member runs, or a rollback is not seen",
+    );
+  }
   if (config.unsafeNoFsync) {
     warnings.push("--unsafe-no-fsync: what was acknowledged last is lost when the machine stops");
   }
   checkGates(settings.text("feature-gates"));
   checkTls(config, warnings);
   return { config, warnings };
+}
+
+function protectionOf(text: string): "detect" | "strict" {
+  if (text === "detect" || text === "strict") return text;
+  throw new ConfigError(`--rollback-protection "${text}" is not known: choose detect or strict`);
 }
 
 function minorVersionOf(name: string | undefined): number {

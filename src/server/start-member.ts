@@ -51,6 +51,17 @@ export class MemberRemoved extends Error {
   }
 }
 
+/**
+ * The disk of this member went back in time, and the cluster has a place for it under a new id: it
+ * is to be closed and started again with the same configuration.
+ */
+export class MemberReplaced extends Error {
+  constructor() {
+    super("the member comes back under a new id");
+    this.name = "MemberReplaced";
+  }
+}
+
 export interface RunningMember {
   /** What is listened on, with real ports. */
   readonly clientUrls: readonly string[];
@@ -97,7 +108,11 @@ async function start(
     config,
     logger,
     { clients: ports, peers: peerPorts },
-    { onFatal: failure.resolve, onRemoved: () => failure.resolve(new MemberRemoved()) },
+    {
+      onFatal: failure.resolve,
+      onReplaced: () => failure.resolve(new MemberReplaced()),
+      onRemoved: () => failure.resolve(new MemberRemoved()),
+    },
   );
   const member = await openMember(options);
   if (network.peers !== undefined) peerPorts.open(network.peers.handle);

@@ -131,6 +131,15 @@ export class FileNode {
     if (lo < hi) into.set(sector.subarray(lo, hi), start + lo);
   }
 
+  /** What is on the medium, as a file of its own. */
+  image(): FileNode {
+    const copy = new FileNode();
+    for (const [number, sector] of this.durable) copy.durable.set(number, sector);
+    copy.durableSize = this.durableSize;
+    copy.size = this.durableSize;
+    return copy;
+  }
+
   /** Answers how many sectors were lost. */
   crash(prng: Prng): number {
     const isSizeKept = prng.chance(0.5);
@@ -165,6 +174,16 @@ export class DirectoryNode {
   settle(): void {
     for (const apply of this.#pending) apply(this.durable);
     this.#pending = [];
+  }
+
+  /** As FileNode's. */
+  image(): DirectoryNode {
+    const copy = new DirectoryNode();
+    for (const [name, node] of this.durable) {
+      copy.durable.set(name, node.image());
+    }
+    copy.entries = new Map(copy.durable);
+    return copy;
   }
 
   crash(prng: Prng): number {

@@ -1,5 +1,6 @@
 export {
   DiskCrashed,
+  type DiskImage,
   type DiskOperation,
   SimulatedDisk,
   type SimulatedDiskOptions,

@@ -2,7 +2,7 @@
 import { ByteReader, type ByteWriter } from "../base/index.ts";
 import { fieldBig, fieldInt } from "./fields.ts";
 import { encodeHeaderField } from "./header.ts";
-import type { AlarmMember, AlarmRequest, ResponseHeader } from "./messages.ts";
+import { type AlarmMember, type AlarmRequest, AlarmType, type ResponseHeader } from "./messages.ts";
 
 /** Field 2001, beside what etcd knows of. */
 const SCOPED_TAG = 2001 << 3;
@@ -87,4 +87,13 @@ export function decodeAlarmResponse(bytes: Buffer, lo = 0, hi = bytes.length): A
     reader.leave(outer);
   }
   return alarms;
+}
+
+const NAMES = new Map<number, string>(
+  Object.entries(AlarmType).map(([name, number]) => [number, name]),
+);
+
+/** As operators see it; UNKNOWN for a type of a later version. */
+export function alarmName(alarm: number): string {
+  return NAMES.get(alarm) ?? "UNKNOWN";
 }

@@ -125,3 +125,11 @@ export {
   type StateDigest,
   stampEntry,
 } from "./state-digest.ts";
+export {
+  decodePeerNote,
+  encodePeerNote,
+  type Floor,
+  type Life,
+  type MemberEpoch,
+  type PeerNote,
+} from "./peer-note.ts";

@@ -172,7 +172,8 @@ export interface LeaseCheckpoint {
 }
 
 export const AlarmAction = { GET: 0, ACTIVATE: 1, DEACTIVATE: 2 } as const;
-export const AlarmType = { NONE: 0, NOSPACE: 1, CORRUPT: 2 } as const;
+/** TIME_TRAVEL is ours alone: the member lost what it had promised. */
+export const AlarmType = { NONE: 0, NOSPACE: 1, CORRUPT: 2, TIME_TRAVEL: 2002 } as const;
 
 export interface AlarmRequest {
   action: number;
@@ -185,7 +186,7 @@ export interface AlarmRequest {
 export interface AlarmMember {
   memberId: bigint;
   alarm: number;
-  /** It concerns this member alone: the others go on. etcd knows no such alarm, and passes it over. */
+  /** It concerns this member alone: the others go on. etcd passes the mark over. */
   isScoped?: boolean;
 }
 
@@ -315,6 +316,9 @@ export const MessageType = {
   STORAGE_APPLY: 21,
   STORAGE_APPLY_RESP: 22,
   FORGET_LEADER: 23,
+  /** Ours alone: lives are compared (peer-note.ts). Of term 0, so that etcd passes it over. */
+  HELLO: 2002,
+  HELLO_RESP: 2003,
 } as const;
 
 /** raftpb.Message as it travels between members; `responses` (14) never does and is not here. */
@@ -334,6 +338,8 @@ export interface Message {
   vote: bigint;
   /** Of the sender's state; beside what etcd knows of. */
   digest?: StateDigest;
+  /** A peer note (peer-note.ts), encoded; likewise. */
+  note?: Buffer;
 }
 
 /** mvccpb.Event; `kv` of a DELETE holds only key and modRevision. */

@@ -17,6 +17,7 @@ import type {
   Snapshot,
   SnapshotMetadata,
 } from "./messages.ts";
+import { PEER_NOTE_TAG } from "./peer-note.ts";
 import { fieldStateDigest, readStateDigest, STATE_DIGEST_TAG } from "./state-digest.ts";
 
 /* Entry */
@@ -338,6 +339,11 @@ export function encodeRaftMessage(writer: ByteWriter, message: Message): void {
   writer.byte(104); // 13 vote
   writer.big(message.vote);
   if (message.digest !== undefined) fieldStateDigest(writer, message.digest);
+  if (message.note !== undefined) {
+    writer.uint(PEER_NOTE_TAG);
+    writer.uint(message.note.length);
+    writer.raw(message.note);
+  }
 }
 
 /** Entries' data, the snapshot's and the context are views into `bytes`. */
@@ -403,6 +409,9 @@ function readMessageField(reader: ByteReader, message: Message, tag: number): vo
       if (digest !== undefined) message.digest = digest;
       return;
     }
+    case PEER_NOTE_TAG:
+      message.note = reader.bytes();
+      return;
     default:
       reader.skip(tag);
   }

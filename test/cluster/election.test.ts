@@ -6,6 +6,7 @@ import { Cluster } from "./harness.ts";
 test("election: three founders → one leader, all follow it, one member list (RA-01, RA-06)", async () => {
   const cluster = await Cluster.start({ seed: 1, size: 3 });
   const leader = await cluster.untilLeader();
+  await cluster.untilEven();
   for (const { running } of cluster.nodes) {
     assert.equal(running.leader, leader.id);
     assert.equal(running.members().length, 3);

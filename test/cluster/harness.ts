@@ -39,6 +39,7 @@ export const SETTINGS: MemberSettings = {
   compactRestMs: 10,
   retention: { mode: "off" },
   keysOnlyWithLease: false,
+  rollbackProtection: "detect",
 };
 
 export interface ClusterOptions {

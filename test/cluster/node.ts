@@ -5,6 +5,7 @@ import { systemDigests } from "../../src/host/index.ts";
 import { type Beginning, type MemberSettings, openMember } from "../../src/member/index.ts";
 import type { Disk, LogFields, Logger } from "../../src/seam/index.ts";
 import {
+  type DiskImage,
   type ManualTime,
   SimulatedDisk,
   type SimulatedNetwork,
@@ -32,6 +33,12 @@ export interface NodeContext {
   readonly log: (host: string, level: string, message: string, fields?: LogFields) => void;
 }
 
+/** What a machine had at some moment. */
+export interface NodeImage {
+  readonly disk: DiskImage;
+  readonly media: readonly MemoryMedium[];
+}
+
 const DATA = "/data/member.etcd";
 const MEDIUM_FILE = "simulated-medium";
 
@@ -52,6 +59,8 @@ export class ClusterNode {
   /** Its disk has faults: that its member fails is no breach. */
   mayFail = false;
   beginning: (() => Promise<Beginning>) | undefined;
+  /** Of its own volume, which is not rolled back with the rest. */
+  witnessDirectory: string | undefined;
   /** How much the wall clock of this host is wrong. */
   wallOffsetMs = 0;
   /** Longest time that a call of its disk takes; may be changed at any time. */
@@ -90,7 +99,9 @@ export class ClusterNode {
   }
 
   /** Starts a process; settles when the member runs. Rejects as `openMember`. */
-  async start(options: { forceNewCluster?: boolean } = {}): Promise<ClusterMember> {
+  async start(
+    options: { forceNewCluster?: boolean; acceptsRollback?: boolean } = {},
+  ): Promise<ClusterMember> {
     const { time, network, settings, log } = this.#context;
     this.process = new SimulatedProcess(time);
     this.process.wallOffsetMs = this.wallOffsetMs;
@@ -110,6 +121,9 @@ export class ClusterNode {
       clientUrls: this.clientUrls,
       clusterToken: "simulated",
       forceNewCluster: options.forceNewCluster === true,
+      witnessDirectory: this.witnessDirectory,
+      acceptsRollback: options.acceptsRollback === true,
+      onReplaced: () => void this.#reopen(life),
       serverVersion: "3.7.1",
       progressIntervalMs: 600_000,
       settings,
@@ -145,6 +159,31 @@ export class ClusterNode {
       }
       throw error;
     }
+  }
+
+  /** As the server does it: what is in the directory says as whom it comes back. */
+  async #reopen(life: SimulatedProcess): Promise<void> {
+    const member = await this.whileRunning(this.running.close()).catch(() => undefined);
+    void member;
+    if (life !== this.process || life.hasEnded) return;
+    this.#end();
+    await this.start().catch(() => undefined);
+  }
+
+  /** All that is on its disk, and what its store has: as a snapshot of the whole machine. */
+  image(): NodeImage {
+    return {
+      disk: this.disk.image(),
+      media: this.#media.map((medium) => medium.image()),
+    };
+  }
+
+  /** The machine goes back to what it was; no process runs meanwhile. */
+  putBack({ disk, media }: NodeImage): void {
+    if (this.isRunning) this.crash();
+    this.disk.putBack(disk);
+    this.#media.length = 0;
+    for (const medium of media) this.#media.push(medium.image());
   }
 
   #onFatal(life: SimulatedProcess, error: Error): void {

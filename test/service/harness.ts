@@ -55,6 +55,7 @@ const SETTINGS: MemberSettings = {
   compactRestMs: 10,
   retention: { mode: "off" },
   keysOnlyWithLease: false,
+  rollbackProtection: "detect",
 };
 
 const FOUNDERS = [{ name: "default", peerUrls: ["http://localhost:2380"] }];
@@ -135,6 +136,9 @@ export class Service {
         clientUrls: ["http://localhost:2379"],
         clusterToken: "etcd-cluster",
         forceNewCluster: false,
+        witnessDirectory: undefined,
+        acceptsRollback: false,
+        onReplaced: () => undefined,
         serverVersion: "3.7.1",
         progressIntervalMs: 600_000,
         settings,

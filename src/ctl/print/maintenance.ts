@@ -25,8 +25,10 @@ export function alarmName(kind: AlarmKind): string {
   return kind.toUpperCase();
 }
 
-function alarmNumber(kind: AlarmKind): (typeof AlarmType)[keyof typeof AlarmType] {
-  return Object.entries(AlarmType).find(([name]) => name === alarmName(kind))?.[1] ?? 0;
+/** The enum is an open one: numbers that etcd does not know go through it. */
+function alarmNumber(kind: AlarmKind): 0 | 1 | 2 {
+  const found = Object.entries(AlarmType).find(([name]) => name === alarmName(kind));
+  return (found?.[1] ?? 0) as 0 | 1 | 2;
 }
 
 /** `header` is undefined where the answer was put together from several. */

@@ -1,0 +1,81 @@
+/**
+ * What a member keeps of its lives and of what the others promised (decision 0029):
+ *
+ *   <data>/member/epoch    JSON: the present life, durable before a word of it is said
+ *   <data>/member/floors   CRC-32C and a peer note: what the others are known to have promised
+ *
+ * and, on another volume if the operator names a directory for it, <witness>/<member id>, which
+ * has the life and the member's own floor.
+ */
+import { crc32c } from "../base/index.ts";
+import type { Disk } from "../seam/index.ts";
+import { decodePeerNote, encodePeerNote, type Floor, type Life } from "../wire/index.ts";
+import { type DataDirectory, DataDirectoryError } from "./data-directory.ts";
+import { readWhole, writeWhole } from "./whole-file.ts";
+
+export interface StoredLife extends Life {
+  /** Why this member is quarantined. */
+  readonly lost?: string;
+}
+
+const CRC_BYTES = 4;
+const NO_LIFE: Life = { epoch: 0, nonce: 0, base: 0 };
+
+/** A life after the one that is stored; not durable yet. Rejects with DataDirectoryError. */
+export async function nextLife(disk: Disk, path: string, nonce: number): Promise<StoredLife> {
+  const stored = await readLife(disk, path);
+  return { ...stored, epoch: stored.epoch + 1, nonce };
+}
+
+async function readLife(disk: Disk, path: string): Promise<StoredLife> {
+  const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return NO_LIFE;
+  const life = lifeOf(bytes.toString("utf8"));
+  if (life !== undefined) return life;
+  throw new DataDirectoryError(
+    `${path} says "${bytes.toString("utf8", 0, 40)}", wanted the number of this member's starts as ` +
+      "JSON; the file is damaged: put back a copy of the whole data directory, or remove the " +
+      "member, add it anew and start it with an empty one",
+  );
+}
+
+function lifeOf(text: string): StoredLife | undefined {
+  let parsed: Record<string, unknown>;
+  try {
+    parsed = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  const { epoch, nonce, base, lost } = parsed;
+  if (!isU32(epoch) || !isU32(nonce) || !isU32(base)) return undefined;
+  return { epoch, nonce, base, ...(typeof lost === "string" ? { lost } : {}) };
+}
+
+function isU32(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
+}
+
+export function writeLife(disk: Disk, path: string, life: StoredLife): Promise<void> {
+  return writeWhole(disk, path, Buffer.from(`${JSON.stringify(life)}\n`));
+}
+
+export function writeFloors(disk: Disk, path: string, floors: readonly Floor[]): Promise<void> {
+  const note = encodePeerNote({ life: NO_LIFE, floors, epochs: [] });
+  const crc = Buffer.alloc(CRC_BYTES);
+  crc.writeUInt32LE(crc32c(0, note) >>> 0);
+  return writeWhole(disk, path, Buffer.concat([crc, note]));
+}
+
+/** Undefined when the file is damaged: what the others promised is not known any more. */
+export async function readFloors(disk: Disk, path: string): Promise<Floor[] | undefined> {
+  const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return [];
+  if (bytes.length < CRC_BYTES) return undefined;
+  const note = bytes.subarray(CRC_BYTES);
+  if (crc32c(0, note) >>> 0 !== bytes.readUInt32LE(0)) return undefined;
+  return [...(decodePeerNote(note)?.floors ?? [])];
+}
+
+export function lifePaths({ root }: DataDirectory): { life: string; floors: string } {
+  return { life: `${root}/member/epoch`, floors: `${root}/member/floors` };
+}
