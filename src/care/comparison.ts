@@ -3,6 +3,7 @@
  * view, from which `verdictOf` decides.
  */
 import type { StateDigest } from "../wire/index.ts";
+import type { DivergenceRange } from "./divergence.ts";
 import type { StateChain } from "./state-chain.ts";
 import type { Standing } from "./verdict.ts";
 
@@ -11,6 +12,9 @@ const REPORTS_MAX = 32;
 
 interface Compared {
   agrees: boolean | undefined;
+  /** Newest index at which it agreed, and the first after it at which it did not. */
+  agreedAt: number;
+  differedAt: number | undefined;
   /** Oldest first, each of a higher index than the one before, or of a rebuilt state. */
   reports: StateDigest[];
 }
@@ -28,24 +32,40 @@ export class Comparison {
   reported(id: bigint, digest: StateDigest): void {
     let compared = this.#members.get(id);
     if (compared === undefined) {
-      compared = { agrees: undefined, reports: [] };
+      compared = { agrees: undefined, agreedAt: 0, differedAt: undefined, reports: [] };
       this.#members.set(id, compared);
     }
     const { reports } = compared;
     if (reports.at(-1)?.index === digest.index) reports.pop();
     reports.push(digest);
     if (reports.length > REPORTS_MAX) reports.shift();
+    this.#compare(compared, digest);
+  }
+
+  #compare(compared: Compared, digest: StateDigest): void {
     const agrees = this.#chain().agrees(digest);
-    if (agrees !== undefined) compared.agrees = agrees;
+    if (agrees === undefined) return;
+    compared.agrees = agrees;
+    if (agrees) {
+      compared.agreedAt = digest.index;
+      compared.differedAt = undefined;
+    } else {
+      compared.differedAt ??= digest.index;
+    }
+  }
+
+  /** Among which entries a member began to differ; undefined when it does not. */
+  range(id: bigint): DivergenceRange | undefined {
+    const compared = this.#members.get(id);
+    if (compared?.differedAt === undefined) return undefined;
+    return { after: compared.agreedAt, upTo: compared.differedAt };
   }
 
   /** Reports that came before this member had applied as much are compared now. */
   review(): void {
-    const chain = this.#chain();
     for (const compared of this.#members.values()) {
       const last = compared.reports.at(-1);
-      const agrees = last === undefined ? undefined : chain.agrees(last);
-      if (agrees !== undefined) compared.agrees = agrees;
+      if (last !== undefined) this.#compare(compared, last);
     }
   }
 

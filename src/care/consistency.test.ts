@@ -20,6 +20,7 @@ function setUp(voters: readonly bigint[] = [1n, 2n, 3n]) {
     raise: (id) => void state.done.push(`raise ${id}`),
     handOver: (to) => void state.done.push(`hand over ${to.join()}`),
     resync: (id) => void state.done.push(`resync ${id}`),
+    diverged: (id, { after, upTo }) => void state.done.push(`note ${id} in ${after} to ${upTo}`),
     note: ({ kind }) => void state.done.push(`note ${kind}`),
   });
   return { consistency, state };

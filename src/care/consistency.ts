@@ -10,6 +10,7 @@
  */
 import { MessageType, readStamp, type StateDigest } from "../wire/index.ts";
 import { Comparison } from "./comparison.ts";
+import type { DivergenceRange } from "./divergence.ts";
 import type { CareEvent } from "./journal.ts";
 import { formatDigest, type StateChain } from "./state-chain.ts";
 import { type Standing, type Verdict, verdictOf } from "./verdict.ts";
@@ -41,6 +42,8 @@ export interface ConsistencyOptions {
   /** The member is to get this member's store. */
   readonly resync: (id: bigint) => void;
   readonly note: (event: CareEvent) => void;
+  /** The member's state became another one than that of the majority in this range of entries. */
+  readonly diverged: (id: bigint, range: DivergenceRange) => void;
 }
 
 export class Consistency {
@@ -56,6 +59,8 @@ export class Consistency {
   readonly #sentAtMs = new Map<bigint, number>();
   #undecidedSinceMs: number | undefined;
   #isStampWrong = false;
+  /** Newest index at which a leader's stamp was right. */
+  #stampedAt = 0;
   #isSplitTold = false;
 
   constructor(options: ConsistencyOptions) {
@@ -87,8 +92,12 @@ export class Consistency {
     if (stamp === undefined) return;
     const chain = this.#options.chain();
     if (!chain.isKnown) return void chain.adopt(stamp);
-    if (chain.agrees(stamp) !== false || this.#isStampWrong) return;
+    const agrees = chain.agrees(stamp);
+    // One's own stamps say nothing of oneself.
+    if (agrees === true && !this.#options.isLeader()) this.#stampedAt = stamp.index;
+    if (agrees !== false || this.#isStampWrong) return;
     this.#isStampWrong = true;
+    this.#options.diverged(this.#options.id, { after: this.#stampedAt, upTo: stamp.index });
     this.#stampDiffers(stamp, chain);
   }
 
@@ -193,6 +202,8 @@ export class Consistency {
         why: "a strict majority of the voters agrees on another",
         done: "it gets the CORRUPT alarm for itself alone, and another member's store",
       });
+      const range = this.#comparison.range(id);
+      if (range !== undefined) this.#options.diverged(id, range);
     }
     if (!this.#quarantined.includes(id)) this.#options.raise(id);
   }

@@ -22,6 +22,7 @@ import {
 } from "../backend/index.ts";
 import { crc32c } from "../base/index.ts";
 import { decodeStateDigest, encodeStateDigest } from "../wire/index.ts";
+import { EffectLog } from "./effect-log.ts";
 import { StateChain } from "./state-chain.ts";
 
 const DIGEST_KEY = Buffer.from(META_DIGEST, "latin1");
@@ -34,6 +35,7 @@ const SEEDS = new Map<Table, number>(
 
 export class DigestingBackend implements Backend {
   readonly chain: StateChain;
+  readonly effects = new EffectLog();
   readonly #inner: Backend;
   readonly openImage?: () => Promise<StoreImage>;
   readonly openFile?: () => Promise<StoreFile>;
@@ -68,7 +70,7 @@ export class DigestingBackend implements Backend {
     if (table === "meta" && key.latin1Slice(0, key.length) === SCRUB_PROGRESS) return;
     // Where the key ends counts: "ab" and "c" are not "a" and "bc".
     const keyed = crc32c(seed, key) ^ key.length;
-    this.chain.row(crc32c(keyed, value), key.length + value.length);
+    this.#effect(table, key, crc32c(keyed, value), key.length + value.length);
   }
 
   delete(table: Table, key: Buffer): void {
@@ -76,7 +78,12 @@ export class DigestingBackend implements Backend {
     const seed = SEEDS.get(table);
     // A key is deleted by a record that says so; records go when a compaction is scrubbed.
     if (seed === undefined || table === "key") return;
-    this.chain.row(~crc32c(seed, key), key.length);
+    this.#effect(table, key, ~crc32c(seed, key), key.length);
+  }
+
+  #effect(table: Table, key: Buffer, checksum: number, bytes: number): void {
+    this.chain.row(checksum, bytes);
+    this.effects.add(this.chain.index + 1, table, key, checksum);
   }
 
   setApplied(point: AppliedPoint): void {

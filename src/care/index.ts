@@ -1,3 +1,5 @@
+export { type DivergenceRange, writeDivergence } from "./divergence.ts";
+export type { EffectLog } from "./effect-log.ts";
 export { isDamage } from "./damage.ts";
 export { Consistency } from "./consistency.ts";
 export { DigestingBackend } from "./digesting-backend.ts";

@@ -6,7 +6,7 @@
 import { type AlarmSet, openAlarms } from "../alarm/index.ts";
 import { createMachine, executeRange, executeReadTxn, type Machine } from "../apply/index.ts";
 import type { AppliedPoint, Backend } from "../backend/index.ts";
-import { DigestingBackend, type StateChain } from "../care/index.ts";
+import { DigestingBackend, type EffectLog, type StateChain } from "../care/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
 import { type Lessor, openLessor } from "../lease/index.ts";
 import {
@@ -44,6 +44,8 @@ export interface LocalStoreOptions {
 export class LocalStore {
   /** What the effects of all applied entries come to. */
   readonly chain: StateChain;
+  /** The newest of those effects. */
+  readonly effects: EffectLog;
   readonly backend: Backend;
   readonly store: CheckpointingStore;
   readonly lessor: Lessor;
@@ -79,6 +81,7 @@ export class LocalStore {
     this.#options = options;
     this.backend = backend;
     this.chain = backend.chain;
+    this.effects = backend.effects;
     this.store = store;
     this.lessor = lessor;
     this.alarmSet = openAlarms(backend);

@@ -81,6 +81,8 @@ export interface RaftMemberParts {
   readonly serverVersion: string;
   readonly local: LocalStore;
   readonly journal: Journal;
+  /** Of the member's own files. */
+  readonly directory: string;
   /** Why `local` is empty and waits for another member's store. */
   readonly storeLoss: Error | undefined;
   /** Keeps the members where they are found when the store is lost. */
@@ -228,8 +230,9 @@ export class RaftMember implements Member {
   }
 
   #newCare(): StateCare {
-    const { timers, journal, storeLoss } = this.#parts;
+    const { journal, storeLoss } = this.#parts;
     return new StateCare({
+      ...this.#parts,
       id: this.id,
       local: () => this.local,
       driver: () => this.driver,
@@ -238,8 +241,8 @@ export class RaftMember implements Member {
       isInstalling: () => this.snapshots.isInstalling,
       resync: (id) => this.snapshots.resync(id),
       damage: storeLoss,
-      timers,
       journal,
+      appliedLog: () => this.appliedLog,
     });
   }
 

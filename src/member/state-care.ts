@@ -8,16 +8,27 @@
  *
  * Its log and its votes are sound all the while, so that it goes on taking part in the consensus.
  */
-import { Consistency, type Journal, type StateChain } from "../care/index.ts";
+import {
+  Consistency,
+  type DivergenceRange,
+  type Journal,
+  type StateChain,
+  writeDivergence,
+} from "../care/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
-import type { Timers } from "../seam/index.ts";
+import { formatId } from "../datadir/index.ts";
+import type { Disk, Logger, Timers } from "../seam/index.ts";
 import type { AlarmRaiser } from "./alarm-raiser.ts";
+import type { AppliedLog } from "./applied-log.ts";
 import type { ClusterService } from "./cluster-service.ts";
 import type { Driver } from "./driver.ts";
 import { QUARANTINE_REPEAT_MS, RESYNC_WAIT_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 
 const POLL_MS = 20;
+/** Of what is written down about states that differ. */
+const DIVERGENCE_ENTRIES_MAX = 1_000;
+const DIVERGENCE_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface StateCareOptions {
   readonly id: bigint;
@@ -33,6 +44,11 @@ export interface StateCareOptions {
   readonly damage: Error | undefined;
   readonly timers: Timers;
   readonly journal: Journal;
+  readonly disk: Disk;
+  /** For files about states that differ. */
+  readonly directory: string;
+  readonly appliedLog: () => AppliedLog;
+  readonly logger: Logger;
 }
 
 export class StateCare {
@@ -58,6 +74,7 @@ export class StateCare {
       handOver: (to) => this.#handOver(to),
       resync,
       note: (event) => journal.note(event),
+      diverged: (member, range) => void this.#writeDivergence(member, range),
     });
   }
 
@@ -142,6 +159,29 @@ export class StateCare {
     const { scoped } = local().alarmSet;
     const target = to.find((id) => !scoped.includes(id));
     if (target !== undefined) driver().transferLeader(target);
+  }
+
+  /** Never rejects: it is for who looks into it later. */
+  async #writeDivergence(member: bigint, { after, upTo }: DivergenceRange): Promise<void> {
+    const { id, local, disk, directory, appliedLog, logger } = this.#options;
+    const effects = local().effects.of(after, upTo);
+    try {
+      const lo = Math.max(after + 1, upTo - DIVERGENCE_ENTRIES_MAX + 1);
+      const read = await appliedLog().read(lo, upTo + 1, DIVERGENCE_BYTES_MAX);
+      const entries = read === "released" ? [] : read;
+      const ids = { member: formatId(member), writer: formatId(id) };
+      const path = await writeDivergence(disk, directory, {
+        ...ids,
+        after,
+        upTo,
+        entries,
+        effects,
+      });
+      logger.info("what the entries did here is written down", { path });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      logger.warn("cannot write down what the entries did here", { error: text });
+    }
   }
 
   /** Settles when the log here reaches `point`, so that a store of it can be gone on from. */

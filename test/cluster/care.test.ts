@@ -58,6 +58,19 @@ async function writes(
   }
 }
 
+/** Who differs, and who led when that was found, have written down what they did. */
+async function divergenceOn(node: ClusterNode, wrong: ClusterNode): Promise<void> {
+  const directory = "/data/member.etcd/member";
+  const names = (await node.disk.list(directory)).filter((name) => name.startsWith("diverge-"));
+  if (node === wrong) assert.ok(names.length > 0, `${node.host} wrote nothing down`);
+  for (const name of names) {
+    const text = (await node.disk.readFile(`${directory}/${name}`)).toString();
+    const { entries } = JSON.parse(text) as { entries: unknown[] };
+    assert.ok(entries.length > 0, text);
+    assert.match(text, /mark 0/);
+  }
+}
+
 for (const part of ["follower", "leader"] as const) {
   for (const [name, mistake] of Object.entries(MISTAKES)) {
     test(`care: on the ${part} ${name} → within a second it serves nobody, then it has the others' state; writes go on (BT-f1 BT-f2)`, async () => {
@@ -93,6 +106,10 @@ for (const part of ["follower", "leader"] as const) {
       await writes(cluster, workload, { count: 30, prefix: "after" });
       await cluster.untilEven();
       for (const { running } of cluster.nodes) assert.deepEqual(running.alarms(), []);
+      for (const node of cluster.nodes) await divergenceOn(node, wrong);
+      const kinds = () => wrong.running.careLog.map(({ kind }) => kind);
+      await cluster.until(() => kinds().at(-1) === "healed", "the journal to say so");
+      assert.deepEqual(kinds().slice(-3), ["quarantined", "replaced", "healed"]);
       await cluster.sameHash();
       workload.check();
       await cluster.close();
