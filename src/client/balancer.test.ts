@@ -96,6 +96,8 @@ test("failover: a server that goes away finishes its calls, new ones go elsewher
   assert.equal(leaving.asked.length, 1);
   assert.equal(staying.asked.length, 4);
   assert.equal(isEnded, false);
+  await world.pass(200);
+  assert.ok(leaving.opened > 1, "no new connection is tried while the old one has calls");
   leaving.answerHeld();
   await world.end(held);
   world.client.close();
