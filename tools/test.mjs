@@ -17,6 +17,7 @@ const LONG = {
   ROBUSTNESS_RUNS: "20",
   DIFF_RUNS: "100000",
   SIM_SEEDS: "1000",
+  SIM_MS: "60000",
   LONG_SUITE: "1",
 };
 const CONCURRENCY = "2";
