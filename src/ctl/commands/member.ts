@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { CtlError, Exit } from "../exit.ts";
 import type { Flags } from "../flags.ts";
 import { parseUint64 } from "../go-values.ts";
+import { peerUrlList } from "../peer-url-list.ts";
 import { printMemberChange, printMembers } from "../print/members.ts";
 import { quote } from "../print/quote.ts";
 import { isSerializable } from "./get.ts";
@@ -58,7 +59,7 @@ export const memberAdd: Command = {
     const { cluster } = await context.client();
     const isLearner = flags.on("learner");
     const { timeoutMs } = context;
-    const answer = await cluster.memberAdd(given.split(","), { isLearner, timeoutMs });
+    const answer = await cluster.memberAdd(peerUrlList(given), { isLearner, timeoutMs });
     const { member, members } = answer;
     const how = isLearner && context.minor >= 6 ? "added as learner to" : "added to";
     const line = lineOf(member.id, how, answer);
@@ -110,7 +111,7 @@ export const memberUpdate: Command = {
   flags: [PEER_URLS],
   run: async (context, args, flags) => {
     const id = memberId(args);
-    const urls = peerUrls(flags).split(",");
+    const urls = peerUrlList(peerUrls(flags));
     const { cluster } = await context.client();
     const answer = await cluster.memberUpdate(id, urls, { timeoutMs: context.timeoutMs });
     context.print(printMemberChange(answer, lineOf(id, "updated in", answer), context));

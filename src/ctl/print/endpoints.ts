@@ -27,7 +27,10 @@ export function printStatus(found: readonly At<StatusResponse>[], style: MemberS
   const rows = (): string[][] => found.map((one) => columns.map((column) => column.cell(one)));
   return {
     simple: () => lines(rows()),
-    json: () => arrayJson(found, "Status", statusJson),
+    json: () =>
+      arrayJson(found, { name: "Status", minor: style.minor }, (one) =>
+        statusJson(one, style.minor),
+      ),
     fields: () => found.map((one) => statusFields(one, style)).join(""),
     table: () =>
       table(
@@ -46,14 +49,17 @@ export function printHashKv(found: readonly At<HashKvResponse>[], style: MemberS
   const names = ["endpoint", "hash", ...(hasRevision ? ["hash_revision"] : [])];
   return {
     simple: () => lines(rows()),
-    json: () => arrayJson(found, "HashKV", hashKvJson),
+    json: () =>
+      arrayJson(found, { name: "HashKV", minor: style.minor }, (one) =>
+        hashKvJson(one, style.minor),
+      ),
     fields: () => found.map((one) => hashKvFields(one, style)).join(""),
     table: () => table(names, rows()),
   };
 }
 
 /** Its simple format goes to two streams, so the command writes that. */
-export function printHealth(found: readonly EndpointHealth[]): Printable {
+export function printHealth(found: readonly EndpointHealth[], { minor }: MemberStyle): Printable {
   return {
     simple: () => found.map((one) => healthLine(one)).join(""),
     json: () =>
@@ -63,6 +69,7 @@ export function printHealth(found: readonly EndpointHealth[]): Printable {
             const fields = { endpoint, health: isHealthy, took };
             return error === "" ? fields : { ...fields, error };
           }),
+          minor,
         ),
       )}\n`,
     fields: () =>
@@ -130,23 +137,23 @@ function lines(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `${row.join(", ")}\n`).join("");
 }
 
-/** Go writes a slice that nothing was put into as null. */
-function list(items: readonly GoJson[]): GoJson {
-  return items.length === 0 ? null : items;
+/** Go writes a slice that was never made as null; before 3.6 etcdctl made one first. */
+function list(items: readonly GoJson[], minor: number): GoJson {
+  return items.length === 0 && minor >= 6 ? null : items;
 }
 
 function arrayJson<T>(
   found: readonly At<T>[],
-  name: string,
+  { name, minor }: { readonly name: string; readonly minor: number },
   fields: (answer: T) => GoJson,
 ): string {
   const items = found.map(({ endpoint, answer }) => {
     return { Endpoint: endpoint, [name]: fields(answer) };
   });
-  return `${goJson(list(items))}\n`;
+  return `${goJson(list(items, minor))}\n`;
 }
 
-function statusJson(answer: StatusResponse): GoJson {
+function statusJson(answer: StatusResponse, minor: number): GoJson {
   const fields = omitEmpty({
     header: headerJson(answer.header),
     version: answer.version,
@@ -158,11 +165,11 @@ function statusJson(answer: StatusResponse): GoJson {
     errors: answer.errors,
     dbSizeInUse: answer.dbSizeInUseBytes,
     isLearner: answer.isLearner,
-    storageVersion: answer.storageVersion,
-    dbSizeQuota: answer.dbSizeQuotaBytes,
+    storageVersion: minor >= 6 ? answer.storageVersion : "",
+    dbSizeQuota: minor >= 6 ? answer.dbSizeQuotaBytes : 0,
   });
   // Servers that know of storage versions say something of downgrades, if only "none".
-  if (answer.storageVersion === "") return fields;
+  if (answer.storageVersion === "" || minor < 6) return fields;
   const { downgradeEnabled: enabled, downgradeTargetVersion: targetVersion } = answer;
   return { ...fields, downgradeInfo: omitEmpty({ enabled, targetVersion }) };
 }
@@ -194,12 +201,12 @@ function statusFields({ endpoint, answer }: At<StatusResponse>, style: MemberSty
   ].join("\n");
 }
 
-function hashKvJson(answer: HashKvResponse): GoJson {
+function hashKvJson(answer: HashKvResponse, minor: number): GoJson {
   return omitEmpty({
     header: headerJson(answer.header),
     hash: answer.hash,
     compact_revision: answer.compactRevision,
-    hash_revision: answer.hashRevision,
+    hash_revision: minor >= 6 ? answer.hashRevision : 0,
   });
 }
 

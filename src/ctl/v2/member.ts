@@ -4,6 +4,7 @@ import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CtlExit, Exit } from "../exit.ts";
 import type { Flags } from "../flags.ts";
+import { peerUrlList } from "../peer-url-list.ts";
 import { quote } from "../print/quote.ts";
 import { V2_FLAGS } from "./flags.ts";
 import { AllFailed, listMembers, openV2, tellAllFailed, type V2Session } from "./session.ts";
@@ -19,7 +20,7 @@ async function withMembers(
     const isSynced = !flags.on("no-sync");
     if (isSynced) {
       session.debug(`start to sync cluster using endpoints(${session.endpoints.join(",")})`);
-    }
+    } else session.debug(`Cluster-Endpoints: ${session.endpoints.join(", ")}`);
     const { list } = await listMembers(session).catch((error: unknown) => {
       throw tellAllFailed(context, error);
     });
@@ -81,9 +82,7 @@ export const memberAddV2: Command = {
     if (name === undefined || url === undefined || others.length > 0) {
       throw refusal(context, "Provide a name and a single member peerURL");
     }
-    if (!/^(https?|unixs?):\/\//.test(url)) {
-      throw refusal(context, `URL scheme must be http, https, unix, or unixs: ${url}`);
-    }
+    checkUrls(context, url);
     await withMembers(context, flags, async ({ client, totalTimeoutMs: timeoutMs }) => {
       const { member, members } = await client.cluster
         .memberAdd([url], { timeoutMs })
@@ -165,6 +164,14 @@ export const memberUpdateV2: Command = {
 function refusal(context: Context, text: string): CtlExit {
   context.err(`${text}\n`);
   return new CtlExit(Exit.ERROR);
+}
+
+function checkUrls(context: Context, urls: string): void {
+  try {
+    peerUrlList(urls);
+  } catch (error) {
+    throw refusal(context, (error as Error).message);
+  }
 }
 
 /** The second API had words of its own for one refusal. */
