@@ -108,7 +108,7 @@ async function sameChange(
   assert.deepEqual(results[1], results[0], args.join(" "));
 }
 
-/** Ids of members that were added are made of the time. */
+/** Ids of members that were added are made of the time, and so is their place among the others. */
 function withoutIds({ code, stdout, stderr }: Printed): Printed {
   const plain = stdout
     .replace(/(Member +|ID )[0-9a-f]+(?= (added|updated|removed|to|in|from))/, "$1ID")
@@ -117,7 +117,10 @@ function withoutIds({ code, stdout, stderr }: Printed): Printed {
       /"ID":\d+(?=,"peerURLs":\["http:\/\/127\.0\.0\.1:\d+"\](,"isLearner":true)?\})/g,
       '"ID":N',
     )
-    .replace(/(?<=ETCD_INITIAL_CLUSTER=")[^"]*/, (list) => list.split(",").sort().join(","));
+    .replace(/(?<=ETCD_INITIAL_CLUSTER=")[^"]*/, (list) => list.split(",").sort().join(","))
+    .replace(/(?<="members":\[).*(?=\])/, (list) =>
+      (list.match(/\{[^}]*\}/g) ?? []).sort().join(","),
+    );
   return { code, stdout: plain, stderr };
 }
 
