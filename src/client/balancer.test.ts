@@ -140,7 +140,7 @@ test("endpoints: one that is named is asked alone, also when it is not the clien
   assert.equal(world.server(1).connections, 0);
 });
 
-test("login: one token for all calls, a new one when it is refused (FR-34, AR-01)", async () => {
+test("login: one token for all calls, a new one when it is refused (FR-34)", async () => {
   const world = new World(1, { user: { name: "root", password: "secret" } });
   const server = world.server(0);
   let token = 0;

@@ -99,7 +99,7 @@ export class Client {
     this.#core = core;
     this.#namespace = latin1FromText(options.namespace ?? "");
     this.kv = new Kv(core, this.#namespace);
-    this.lease = new Lease(core);
+    this.lease = new Lease(core, this.#namespace);
     this.cluster = new Cluster(core);
     this.maintenance = new Maintenance(core);
   }

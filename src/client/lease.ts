@@ -1,3 +1,4 @@
+import { bytesFromLatin1, type Key } from "../base/index.ts";
 import { Code, errors } from "../errors/index.ts";
 import type { Core } from "./core.ts";
 import { ClientError } from "./error.ts";
@@ -24,10 +25,12 @@ export interface TimeToLiveOptions extends CallOptions {
 
 export class Lease {
   readonly #core: Core;
+  readonly #namespace: Buffer;
   readonly #hub: KeepAliveHub;
 
-  constructor(core: Core) {
+  constructor(core: Core, namespace: Key) {
     this.#core = core;
+    this.#namespace = bytesFromLatin1(namespace);
     this.#hub = new KeepAliveHub(core);
     core.onClose(() => this.#hub.close());
   }
@@ -41,8 +44,13 @@ export class Lease {
     return this.#core.unary(METHODS.leaseRevoke, { id }, options);
   }
 
-  timeToLive(id: bigint, options: TimeToLiveOptions = {}): Promise<LeaseTimeToLiveResponse> {
-    return this.#core.unary(METHODS.leaseTimeToLive, { id, keys: options.keys ?? false }, options);
+  /** Of a client with a namespace: only the keys in it. */
+  async timeToLive(id: bigint, options: TimeToLiveOptions = {}): Promise<LeaseTimeToLiveResponse> {
+    const request = { id, keys: options.keys ?? false };
+    const response = await this.#core.unary(METHODS.leaseTimeToLive, request, options);
+    const strip = this.#namespace.length;
+    const keys = response.keys.filter((key) => key.subarray(0, strip).equals(this.#namespace));
+    return { ...response, keys: keys.map((key) => key.subarray(strip)) };
   }
 
   leases(options: CallOptions = {}): Promise<LeaseLeasesResponse> {

@@ -17,7 +17,7 @@ async function failureOf(client: Client): Promise<string> {
 }
 
 function tlsScenario(kind: Kind): void {
-  test(`${kind}: TLS with a client certificate; refused without, and with others (TL-01)`, async () => {
+  test(`${kind}: TLS with a client certificate; refused without, and with others`, async () => {
     const pki = new Pki();
     const [server, client] = [pki.issue("server"), pki.issue("client")];
     const flags = [
@@ -81,7 +81,7 @@ describe("client library with users", { skip: !hasEtcd() }, () => {
     }
   });
 
-  test("etcd: a user is logged in, refused and allowed; tokens are renewed (AU-04, AR-01)", async () => {
+  test("etcd: a user is logged in, refused and allowed; tokens are renewed", async () => {
     const client = connect({ endpoints: [server.address], user, timeoutMs: 30_000 });
     const guest = connect({
       endpoints: [server.address],

@@ -138,6 +138,12 @@ function scenarios(kind: Kind): void {
       const fromKey = await inner.kv.get("i", { fromKey: true });
       assert.equal(fromKey.count, 1);
       assert.equal(text((await client.kv.get("ns/in")).kvs[0]?.value), "3");
+      const { id } = await inner.lease.grant(60);
+      await inner.kv.put("leased", "4", { lease: id });
+      await client.kv.put("outside", "5", { lease: id });
+      const { keys } = await inner.lease.timeToLive(id, { keys: true });
+      assert.deepEqual(keys.map(text), ["leased"]);
+      await inner.lease.revoke(id);
       const txn = await inner.kv
         .txn()
         .if(compare.version("in", ">", 0))
@@ -171,6 +177,11 @@ function scenarios(kind: Kind): void {
     }
     assert.equal(Buffer.concat(chunks).length % 512, 32);
     assert.deepEqual((await client.maintenance.alarms()).alarms, []);
+    const synced = connect({ endpoints: [client.endpoints[0] ?? ""] });
+    await synced.syncEndpoints();
+    assert.deepEqual(new Set(synced.endpoints), new Set(client.endpoints));
+    await synced.kv.get("k");
+    synced.close();
   });
 
   test(`${kind}: a watch from a compacted revision says up to where (WA-06)`, async () => {
@@ -256,7 +267,7 @@ function scenarios(kind: Kind): void {
     });
   });
 
-  test(`${kind}: one holder of a lock at a time, etcdctl's among them (LO-01)`, async () => {
+  test(`${kind}: one holder of a lock at a time, etcdctl's among them (HE-02)`, async () => {
     const one = await client.session({ ttlSeconds: 10 });
     const two = await client.session({ ttlSeconds: 10 });
     const lock = await client.lock("work", one);
@@ -305,7 +316,7 @@ function scenarios(kind: Kind): void {
     await one.close();
   });
 
-  test(`${kind}: an election is won in turn and observed (EL-01..EL-05)`, async () => {
+  test(`${kind}: an election is won in turn and observed (HE-02)`, async () => {
     const election = client.election("chair");
     await assert.rejects(election.leader(), (error) => isRefusal(error, "ElectionNoLeader"));
     const one = await client.session({ ttlSeconds: 10 });
