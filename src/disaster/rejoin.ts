@@ -3,7 +3,7 @@
  * and URLs. Pure: text from facts, ready to be pasted into a shell.
  */
 import type { MemberRecord } from "../apply/index.ts";
-import { formatId } from "../datadir/index.ts";
+import { nameOf } from "./verdict.ts";
 
 export interface RejoinFacts {
   readonly directory: string;
@@ -100,10 +100,6 @@ function ctl(own: MemberRecord): string {
 
 function sharesUrl(a: MemberRecord, b: MemberRecord): boolean {
   return a.peerUrls.some((url) => b.peerUrls.includes(url));
-}
-
-function nameOf({ name, id }: MemberRecord): string {
-  return name === "" ? formatId(id) : name;
 }
 
 function urls(list: readonly string[]): string {

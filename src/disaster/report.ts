@@ -1,7 +1,7 @@
 /** What an operator is shown of the survivors. Pure: text from facts. */
 import { formatId } from "../datadir/index.ts";
 import type { Survivor } from "./survivor.ts";
-import { type IntactSurvivor, isIntact, type Verdict } from "./verdict.ts";
+import { type IntactSurvivor, isIntact, nameOf, type Verdict } from "./verdict.ts";
 
 export function survivorText(survivor: Survivor): string {
   const { directory, walDirectory, log, store, members, faults } = survivor;
@@ -14,7 +14,7 @@ export function survivorText(survivor: Survivor): string {
     rows.push(
       ["member", `${name}, id ${formatId(log.memberId)}${role}`],
       ["cluster", `${formatId(log.clusterId)}${incarnationOf(survivor)}`],
-      ["members", members.map(({ id, name: other }) => other || formatId(id)).join(", ")],
+      ["members", members.map(nameOf).sort().join(", ")],
       ["term", String(log.term)],
       ["last entry", `index ${log.lastIndex}, term ${log.lastTerm}`],
       ["committed", `index ${log.commit}, as far as it knows`],

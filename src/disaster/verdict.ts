@@ -9,6 +9,8 @@
  * An acknowledged write is on a majority of the voters. So when fewer are lost than a majority, one
  * of the survivors has it, and the most advanced of them has all of them.
  */
+import type { MemberRecord } from "../apply/index.ts";
+import { formatId } from "../datadir/index.ts";
 import type { LogFacts, StoreFacts, Survivor } from "./survivor.ts";
 
 export interface IntactSurvivor extends Survivor {
@@ -96,10 +98,15 @@ function missingFrom(chosen: IntactSurvivor, intact: readonly IntactSurvivor[]):
   return {
     voters: voters.length,
     present: voters.length - lost.length,
-    lost: lost.map(({ id, name }) => (name === "" ? id.toString(16) : name)),
+    lost: lost.map(nameOf).sort(),
     mayBeMissing: lost.length >= majorityOf(voters.length),
     unconfirmed: chosen.log.lastIndex - chosen.log.commit,
   };
+}
+
+/** Its id until it has told its name. */
+export function nameOf({ id, name }: MemberRecord): string {
+  return name === "" ? formatId(id) : name;
 }
 
 function refuseStrangers(survivors: readonly Survivor[]): string[] {
