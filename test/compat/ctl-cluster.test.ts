@@ -75,6 +75,14 @@ async function sameInAllFormats(endpoints: string, args: readonly string[]): Pro
   await Promise.all(FORMATS.map((format) => same(endpoints, [...args, "-w", format])));
 }
 
+/** As `same`, one after the other: of two changes at once the cluster may refuse one (CL-10). */
+async function sameRefusal(endpoints: string, args: readonly string[], api = "3"): Promise<void> {
+  const their = await theirs(endpoints, args, api);
+  const our = await ours(endpoints, args, api);
+  assert.notEqual(their.code, 0, args.join(" "));
+  assert.deepEqual(our, their, args.join(" "));
+}
+
 /** Two URLs of one member within a second would give it the same id. */
 const FRESH = "<URL>";
 
@@ -210,8 +218,8 @@ describe("etcdctl's commands about a cluster", { skip, timeout: 120_000 }, () =>
     const id = await added();
     await same(one, ["member", "list"]);
     await same(one, ["member", "list", "-w", "table"]);
-    await same(one, ["member", "promote", id]);
-    await same(one, ["member", "promote", "1234"]);
+    await sameRefusal(one, ["member", "promote", id]);
+    await sameRefusal(one, ["member", "promote", "1234"]);
     for (const format of ["simple", "json", "protobuf"]) {
       const update = ["member", "update", id, "--peer-urls", FRESH, "-w", format];
       await sameChange(one, update, { undo: async () => undefined });
@@ -228,10 +236,10 @@ describe("etcdctl's commands about a cluster", { skip, timeout: 120_000 }, () =>
       }
       assert.deepEqual(results[1], results[0]);
     }
-    await same(one, ["member", "remove", id]);
+    await sameRefusal(one, ["member", "remove", id]);
     const taken = cluster.member(1).peerUrl;
-    await same(one, ["member", "add", "z", "--peer-urls", taken]);
-    await same(one, ["member", "add", "z", "--peer-urls", "bad"]);
+    await sameRefusal(one, ["member", "add", "z", "--peer-urls", taken]);
+    await sameRefusal(one, ["member", "add", "z", "--peer-urls", "bad"]);
   });
 
   test("CT-21 move-leader: to another member and back, and all that is refused", async () => {
@@ -241,8 +249,8 @@ describe("etcdctl's commands about a cluster", { skip, timeout: 120_000 }, () =>
     const back = async (): Promise<void> => cluster.moveLeader(leader);
     await sameChange(all, ["move-leader", id], { undo: back });
     await sameChange(all, ["move-leader", id, "-w", "json"], { undo: back });
-    await same(follower.address, ["move-leader", id]);
-    await same(all, ["move-leader", "123"]);
+    await sameRefusal(follower.address, ["move-leader", id]);
+    await sameRefusal(all, ["move-leader", "123"]);
     await same(all, ["move-leader", leaderId]);
     assert.equal((await cluster.leader()).name, leader.name);
   });
@@ -356,14 +364,15 @@ describe("etcdctl's commands of the second API", { skip, timeout: 120_000 }, () 
       ["update"],
       ["update", "123", "http://127.0.0.1:20001"],
     ]) {
-      await same(one, ["member", ...words], v2);
+      await sameRefusal(one, ["member", ...words], "2");
     }
     const { words } = await withFreshUrl(["member", "add", "x", FRESH]);
     const { stdout } = await ours(one, words, "2");
     added = idIn(stdout);
     await same(one, ["member", "list"], v2);
     await same(one, ["cluster-health"], v2);
-    await same(one, ["member", "update", added, "http://127.0.0.1:20001"], v2);
+    const update = ["member", "update", added, "http://127.0.0.1:20001"];
+    await sameChange(one, update, { ...v2, undo: async () => undefined });
     await same(one, ["member", "list"], v2);
     assert.deepEqual(await ours(one, ["member", "remove", added], "2"), {
       code: 0,
