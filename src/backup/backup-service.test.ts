@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hashRows } from "../mvcc/index.ts";
 import { BboltFile } from "../snapshot/index.ts";
-import { readMeta } from "./image-file.ts";
+import { readMeta } from "./image-reader.ts";
 import { DIRECTORY, Fixture, SETTINGS } from "./fixture.test.ts";
 
 /** More in the long suite. */

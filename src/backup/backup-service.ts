@@ -16,6 +16,7 @@ import {
   COLLECT_MS,
   GAP_IMAGE_MS,
   INCARNATION_WAIT_MS,
+  REST_MS,
   RETRIES_MAX,
   RETRY_MS,
 } from "./limits.ts";
@@ -234,12 +235,13 @@ export class BackupService {
       } finally {
         image.close();
       }
-      const file = await disk.open(path, "read");
+      const reader = await this.#parts.openReader(path);
       let revision: number;
       try {
-        revision = await checkImage(file, { digests, pace, source, applied });
+        const rest = (): Promise<void> => this.#rest();
+        revision = await checkImage({ path, reader, source, applied, rest });
       } finally {
-        await file.close();
+        await reader.close();
       }
       const named = nameImage({ timeMs, revision, index: applied.index });
       await disk.rename(path, `${directory}/${named.name}`);
@@ -259,6 +261,12 @@ export class BackupService {
       await disk.remove(path).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** Puts are never to feel that the store is asked about itself. */
+  #rest(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new BackupStopped());
+    return new Promise((resolve) => this.#parts.timers.after(REST_MS, resolve));
   }
 
   async #prune(directory: string): Promise<void> {

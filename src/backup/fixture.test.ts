@@ -17,6 +17,7 @@ import {
 } from "../wire/index.ts";
 import { BackupService } from "./backup-service.ts";
 import { type Chain, planRestore, readChain, type RestoreTarget } from "./chain.ts";
+import { FileImageReader } from "./image-reader.ts";
 import { type Materialized, materialize } from "./materialize.ts";
 import type { BackupSettings, BackupSource } from "./types.ts";
 
@@ -178,6 +179,8 @@ export class Fixture {
       clock: this.time,
       timers: this.time,
       logger: recordingLogger(this.lines),
+      openReader: async (path) =>
+        new FileImageReader(await this.disk.open(path, "read"), systemDigests.sha256()),
     });
     return this.#service;
   }

@@ -10,9 +10,8 @@
  */
 import type { AppliedPoint } from "../backend/index.ts";
 import { EtcdError } from "../errors/index.ts";
-import { hashRows } from "../mvcc/index.ts";
-import type { Digests, Disk, OpenFile, SnapshotImage } from "../seam/index.ts";
-import { BboltFile, type BucketRow, verifySnapshotFile } from "../snapshot/index.ts";
+import type { Digests, Disk, SnapshotImage } from "../seam/index.ts";
+import type { ImageReader } from "./image-reader.ts";
 import type { Pace } from "./pace.ts";
 import type { BackupSource } from "./types.ts";
 
@@ -59,83 +58,33 @@ export async function writeImage(
 }
 
 export interface CheckImageOptions {
-  readonly digests: Digests;
-  readonly pace: Pick<Pace, "spend">;
+  readonly path: string;
+  readonly reader: ImageReader;
   readonly source: Pick<BackupSource, "hashKv">;
   /** What the image was made of. */
   readonly applied: AppliedPoint;
+  /** Between two slices of the member's own work. */
+  readonly rest: () => Promise<void>;
 }
 
 /**
- * The revision of the file. Throws SnapshotCorrupt and ImageMismatch for a file that is not what it
- * should be, an EtcdError when the member cannot answer for that revision any more.
+ * The revision of the file. Throws what the reader does and ImageMismatch for a file that is not
+ * what it should be, an EtcdError when the member cannot answer for that revision any more.
  */
-export async function checkImage(file: OpenFile, options: CheckImageOptions): Promise<number> {
-  const { digests, pace, source, applied } = options;
-  const paced = pacedFile(file, pace);
-  const { hasChecksum } = await verifySnapshotFile(paced, digests.sha256());
-  if (!hasChecksum) throw new ImageMismatch(file.path, "no checksum", "it wrote one");
-  const db = await BboltFile.open(paced, { reusesBuffers: true });
-  const meta = await readMeta(db);
-  if (meta.index !== applied.index || meta.term !== applied.term) {
+export async function checkImage(options: CheckImageOptions): Promise<number> {
+  const { path, reader, source, applied, rest } = options;
+  const found = await reader.facts();
+  if (found.applied.index !== applied.index || found.applied.term !== applied.term) {
     const shown = (at: AppliedPoint): string => `index ${at.index} of term ${at.term}`;
-    throw new ImageMismatch(file.path, shown(meta), shown(applied));
+    throw new ImageMismatch(path, shown(found.applied), shown(applied));
   }
-  const newest = await db.lastKey("key");
-  const mainOfNewest = newest === undefined ? 1 : Number(newest.readBigUInt64BE(0));
-  const revision = Math.max(1, mainOfNewest, meta.compactRevision);
-  const wanted = await source.hashKv(revision);
+  const { revision } = found;
+  const wanted = await source.hashKv(revision, rest);
   if (wanted instanceof EtcdError) throw wanted;
-  const { compactRevision } = wanted;
-  const found = await hashRows({ open: () => db.rows("key"), revision, compactRevision });
-  const hash = typeof found === "string" ? found : found.hash;
+  const hash = await reader.hash(revision, wanted.compactRevision);
   if (hash !== wanted.hash) {
-    const shown = (value: string | number): string => `HashKV ${value} at revision ${revision}`;
-    throw new ImageMismatch(file.path, shown(hash), shown(wanted.hash));
+    const shown = (value: number): string => `HashKV ${value} at revision ${revision}`;
+    throw new ImageMismatch(path, shown(hash), shown(wanted.hash));
   }
   return revision;
-}
-
-export interface ImageMeta extends AppliedPoint {
-  /** -1 = never compacted. */
-  readonly compactRevision: number;
-}
-
-/** What table `meta` of an image says. Throws SnapshotCorrupt. */
-export async function readMeta(db: BboltFile): Promise<ImageMeta> {
-  const meta = { index: 0, term: 0, compactRevision: -1 };
-  for await (const rows of db.rows("meta")) for (const row of rows) takeMeta(meta, row);
-  return meta;
-}
-
-function takeMeta(
-  meta: { index: number; term: number; compactRevision: number },
-  { key, value }: BucketRow,
-): void {
-  if (value.length < 8) return;
-  const number = Number(value.readBigUInt64BE(0));
-  const name = key.latin1Slice();
-  if (name === "consistent_index") meta.index = number;
-  else if (name === "term") meta.term = number;
-  else if (name === "scheduledCompactRev" || name === "finishedCompactRev") {
-    meta.compactRevision = Math.max(meta.compactRevision, number);
-  }
-}
-
-/** Its reads are counted. */
-function pacedFile(file: OpenFile, pace: Pick<Pace, "spend">): OpenFile {
-  return {
-    path: file.path,
-    write: (bytes, offset) => file.write(bytes, offset),
-    writeDurable: (bytes, offset) => file.writeDurable(bytes, offset),
-    read: async (into, offset) => {
-      const count = await file.read(into, offset);
-      await pace.spend(count);
-      return count;
-    },
-    size: () => file.size(),
-    truncate: (sizeBytes) => file.truncate(sizeBytes),
-    sync: () => file.sync(),
-    close: () => file.close(),
-  };
 }

@@ -1,7 +1,9 @@
 /** Limits of backups; what the operator sets is in settings. */
 
 /** How fast files are written and read back: a backup leaves the disk to the member. */
-export const BYTES_PER_SECOND_MAX = 64 * 1024 * 1024;
+export const BYTES_PER_SECOND_MAX = 32 * 1024 * 1024;
+/** The member rests this long between two slices of what it is asked about its own store. */
+export const REST_MS = 10;
 /** How often the log is looked at. A busy log must not have let go of entries in between. */
 export const COLLECT_MS = 1_000;
 /** Read from the log at once. */

@@ -113,6 +113,7 @@ export class LogArchiver {
         last.index + 1,
         applied.index + 1,
         COLLECT_BYTES,
+        last.term,
       );
       if (entries === "released") return this.#gap();
       last = await this.#add(entries, last);

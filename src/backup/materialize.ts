@@ -9,6 +9,7 @@
  * The log itself says what the state came to on the way: members stamp entries with the digest that
  * they compare among each other. The state that is made here is held against each of these.
  */
+import { CLUSTER_INCARNATION } from "../apply/index.ts";
 import type { Backend } from "../backend/index.ts";
 import { DigestingBackend } from "../care/index.ts";
 import { importStore, openImage, Replay, requestOf } from "../datadir/index.ts";
@@ -169,7 +170,7 @@ class Rebuild {
     if (note === undefined) {
       throw new BackupRefused(`backup ${file.path} is of a format that is not known here`);
     }
-    const known = this.#backend.get("cluster", INCARNATION)?.toString() ?? "";
+    const known = this.#backend.get("cluster", CLUSTER_INCARNATION)?.toString() ?? "";
     // A cluster that had none may have been given one in between.
     if (note.incarnation !== known && note.incarnation !== "" && known !== "") {
       throw new BackupRefused(
@@ -233,8 +234,6 @@ class Rebuild {
     );
   }
 }
-
-const INCARNATION = Buffer.from("incarnation");
 
 function checkRevision(path: string, found: number, wanted: number): void {
   if (found === wanted) return;

@@ -4,6 +4,7 @@ import type { EtcdError } from "../errors/index.ts";
 import type { HashOutcome } from "../mvcc/index.ts";
 import type { Clock, Digests, Disk, Logger, SnapshotImage, Timers } from "../seam/index.ts";
 import type { Entry } from "../wire/index.ts";
+import type { ImageReader } from "./image-reader.ts";
 
 /** A member, as backups see it; RaftMember is one. */
 export interface BackupSource {
@@ -14,10 +15,15 @@ export interface BackupSource {
   readonly position: { readonly applied: AppliedPoint; readonly revision: number };
   readonly appliedLog: {
     term(index: number): number | undefined;
-    read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[] | "released">;
+    read(
+      lo: number,
+      hi: number,
+      bytesMax: number,
+      termBefore: number,
+    ): Promise<readonly Entry[] | "released">;
   };
   openImage(): Promise<{ readonly image: SnapshotImage; readonly applied: AppliedPoint }>;
-  hashKv(revision: number): Promise<HashOutcome | EtcdError>;
+  hashKv(revision: number, rest?: () => Promise<void>): Promise<HashOutcome | EtcdError>;
 }
 
 export interface BackupSettings {
@@ -39,6 +45,8 @@ export interface BackupParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Reads a finished file back from the disk. */
+  readonly openReader: (path: string) => Promise<ImageReader>;
 }
 
 /** Since the start; times are wall clock. */

@@ -30,8 +30,8 @@ function range(lo: number, hi: number): Entry[] {
 
 test("applied log: newest entries from memory, older ones from the files", async () => {
   const { log } = setUp({ read: (lo) => Promise.resolve([{ ...entry(lo), term: 99 }]) });
-  assert.deepEqual(await log.read(31, 36, 1e6), range(31, 36));
-  assert.deepEqual(await log.read(20, 36, 1e6), [{ ...entry(20), term: 99 }]);
+  assert.deepEqual(await log.read(31, 36, 1e6, 3), range(31, 36));
+  assert.deepEqual(await log.read(20, 36, 1e6, 3), [{ ...entry(20), term: 99 }]);
 });
 
 test("applied log: before the log's beginning, or the file goes meanwhile → released", async () => {
@@ -41,13 +41,20 @@ test("applied log: before the log's beginning, or the file goes meanwhile → re
       return Promise.reject(new Error("ENOENT"));
     },
   });
-  assert.equal(await log.read(10, 36, 1e6), "released");
-  assert.equal(await log.read(20, 36, 1e6), "released");
+  assert.equal(await log.read(10, 36, 1e6, 2), "released");
+  assert.equal(await log.read(20, 36, 1e6, 3), "released");
+});
+
+test("applied log: before its beginning, no term began since → from the files while they are there", async () => {
+  const { log } = setUp();
+  assert.deepEqual(await log.read(5, 36, 1e6, 3), range(5, 10));
+  const gone = setUp({ read: () => Promise.reject(new Error("ENOENT")) });
+  assert.equal(await gone.log.read(5, 36, 1e6, 3), "released");
 });
 
 test("applied log: a file that cannot be read → told", async () => {
   const { log } = setUp({ read: () => Promise.reject(new Error("damaged")) });
-  await assert.rejects(log.read(20, 36, 1e6), /damaged/);
+  await assert.rejects(log.read(20, 36, 1e6, 3), /damaged/);
 });
 
 test("applied log: the term of an entry that is not applied → unknown", () => {

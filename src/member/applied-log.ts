@@ -38,14 +38,26 @@ export class AppliedLog {
   /**
    * Entries of [lo, hi), at least one, beyond the first no more than about `bytesMax`; "released"
    * when the log begins after `lo`. They are kept elsewhere too: not to be changed. `hi` is at most
-   * one past the last applied. Rejects when a file of the log is damaged.
+   * one past the last applied. `termBefore` is the term of the entry before `lo`: with it the files
+   * serve for a while after the log was released, as long as they are there and no term began
+   * since. Rejects when a file of the log is damaged.
    */
-  async read(lo: number, hi: number, bytesMax: number): Promise<readonly Entry[] | "released"> {
+  async read(
+    lo: number,
+    hi: number,
+    bytesMax: number,
+    termBefore: number,
+  ): Promise<readonly Entry[] | "released"> {
     const storage = this.#storage;
-    if (lo < storage.firstIndex()) return "released";
-    if (lo >= storage.cachedFrom) return storage.entries(lo, hi, bytesMax) as Entry[];
+    const first = storage.firstIndex();
+    if (lo < first && storage.term(first - 1) !== termBefore) return "released";
+    if (lo >= first && lo >= storage.cachedFrom) {
+      return storage.entries(lo, hi, bytesMax) as Entry[];
+    }
+    const termOf = (index: number): number | undefined =>
+      index < first ? termBefore : storage.term(index);
     try {
-      return await this.#files.read(lo, hi, bytesMax, (index) => storage.term(index));
+      return await this.#files.read(lo, hi, bytesMax, termOf);
     } catch (error) {
       // The file may have gone while it was read.
       if (lo < storage.firstIndex()) return "released";

@@ -132,8 +132,8 @@ export class LocalStore {
     return hashStore(this.backend, this.#options.timers);
   }
 
-  async hashKv(revision: number): Promise<HashOutcome | EtcdError> {
-    const outcome = await this.store.hashKv(revision);
+  async hashKv(revision: number, rest?: () => Promise<void>): Promise<HashOutcome | EtcdError> {
+    const outcome = await this.store.hashKv(revision, rest);
     if (outcome === "compacted") return errors.Compacted;
     if (outcome === "future") return errors.FutureRev;
     return outcome;

@@ -577,8 +577,8 @@ export class RaftMember implements Member {
     return this.local.hash();
   }
 
-  hashKv(revision: number): Promise<HashOutcome | EtcdError> {
-    return this.local.hashKv(revision);
+  hashKv(revision: number, rest?: () => Promise<void>): Promise<HashOutcome | EtcdError> {
+    return this.local.hashKv(revision, rest);
   }
 
   defragment(): Promise<void> {

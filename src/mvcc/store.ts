@@ -159,7 +159,10 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
     return found;
   }
 
-  async hashKv(revision: number): Promise<HashOutcome | "compacted" | "future"> {
+  async hashKv(
+    revision: number,
+    rest?: () => Promise<void>,
+  ): Promise<HashOutcome | "compacted" | "future"> {
     const compactRevision = this.compactRevision;
     if (revision > 0 && revision < compactRevision) return "compacted";
     if (revision > this.currentRevision) return "future";
@@ -174,7 +177,7 @@ export class MvccStore implements CheckpointingStore, TransactionHost {
           index: this.index,
           revision: hashRevision,
           compactRevision,
-          yieldToLoop: this.#yieldToLoop,
+          yieldToLoop: rest ?? this.#yieldToLoop,
         });
         return { hash, compactRevision, hashRevision };
       } finally {

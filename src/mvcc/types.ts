@@ -110,8 +110,11 @@ export interface Store {
    * and CHANGES_BYTES_MAX. "compacted" when `lo` is below the compact revision.
    */
   changesFrom(lo: number, maxChanges: number): RevisionChanges[] | "compacted";
-  /** HashKV (MA-06) in slices that yield to the loop. */
-  hashKv(revision: number): Promise<HashOutcome | "compacted" | "future">;
+  /** HashKV (MA-06) in slices that yield to the loop, or wait for `rest` in between. */
+  hashKv(
+    revision: number,
+    rest?: () => Promise<void>,
+  ): Promise<HashOutcome | "compacted" | "future">;
 }
 
 /** A store that keeps its key index on the disk as well. */

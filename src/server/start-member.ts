@@ -2,7 +2,7 @@
  * Puts a member together and takes it apart: the only place that knows every floor. Used by the
  * program (main.ts) and by whoever embeds a member.
  */
-import { BackupService } from "../backup/index.ts";
+import { BackupService, ThreadImageReader } from "../backup/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import { formatId } from "../datadir/index.ts";
 import { openGateway, peerMetrics } from "../gateway/index.ts";
@@ -160,6 +160,7 @@ function startBackups(
     clock: systemClock,
     timers: systemTimers,
     logger: logger.child("backup"),
+    openReader: (path) => Promise.resolve(new ThreadImageReader(path)),
   });
 }
 
