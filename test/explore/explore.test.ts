@@ -9,6 +9,7 @@ const IS_LONG = process.env["LONG_SUITE"] !== undefined;
 const DEPTHS: Readonly<Record<string, readonly [number, number]>> = {
   votes: [7, 12],
   logs: [20, 1_000],
+  joint: [9, 16],
   writes: [9, 15],
   mixed: [6, 9],
 };

@@ -5,15 +5,20 @@
  */
 import { Prng } from "../../src/base/index.ts";
 import {
+  decodeChange,
   isStorageMessage,
   MemoryStorage,
   RawNode,
   type StorageMessage,
 } from "../../src/raft/index.ts";
 import {
+  type ConfChangeV2,
   type ConfState,
   emptyRaftMessage,
+  encodeConfChangeV2,
+  type Entry,
   EntryType,
+  marshal,
   type Message,
   MessageType,
 } from "../../src/wire/index.ts";
@@ -64,8 +69,15 @@ export interface LocalOptions {
 
 export interface StartDisk {
   readonly term: number;
-  /** Terms of the entries after the first, of which none is committed. */
-  readonly log: readonly number[];
+  /** The entries after the first: their terms, or a change of the configuration. */
+  readonly log: readonly (number | { readonly term: number; readonly change: ConfChangeV2 })[];
+  /** How many of them are known to be committed, and are applied. */
+  readonly applied?: number;
+  /** What holds then; missing = all three are voters. */
+  readonly config?: {
+    readonly voters: readonly bigint[];
+    readonly votersOutgoing: readonly bigint[];
+  };
 }
 
 /** Where every log begins: one entry that all have. */
@@ -146,7 +158,7 @@ class Run {
       prng: new Prng(1),
       electionTimeoutTicks: 10,
       heartbeatTimeoutTicks: 1,
-      appliedIndex: FIRST_INDEX,
+      appliedIndex: this.#storage.applied,
       appendBytesMax: this.#options.appendBytesMax,
       applyingBytesMax: 1_000,
       inflightMessagesMax: 8,
@@ -200,9 +212,20 @@ class Run {
       for (const message of ready.messages) {
         if (!isStorageMessage(message)) this.sent.push(message);
         else if (message.type === MessageType.STORAGE_APPEND) this.#writes.push(message);
-        else this.#answer(message);
+        else this.#apply(message);
       }
     }
+  }
+
+  /** A change that holds is not forgotten: it is durable with the state that it is part of. */
+  #apply(work: StorageMessage): void {
+    for (const entry of work.entries) {
+      const change = decodeChange(entry);
+      if (change === undefined || entry.index <= this.#storage.applied) continue;
+      this.#storage.confState = this.#node.applyConfChange(change).confState;
+      this.#storage.applied = entry.index;
+    }
+    this.#answer(work);
   }
 
   #write(work: StorageMessage | undefined): void {
@@ -258,6 +281,7 @@ class Run {
       this.#entries(),
       raft.role === "leader" ? progress : [...this.#votes].sort(),
       this.#storage.text,
+      [...tracker.config.incoming, "/", ...tracker.config.outgoing].join(" "),
       this.#writes.map((work) => [textOf(work), work.responses.map(textOf)]),
     ]);
   }
@@ -265,27 +289,26 @@ class Run {
 
 /** What survives a crash. */
 class Log extends MemoryStorage {
+  confState: ConfState;
+  /** Of the last change of the configuration that holds. */
+  applied: number;
   #saved = "";
 
   constructor(disk: StartDisk = { term: 1, log: [] }) {
     super();
-    const confState: ConfState = {
-      voters: [...VOTERS],
-      learners: [],
-      votersOutgoing: [],
-      learnersNext: [],
-      autoLeave: false,
-    };
-    const metadata = { confState, index: FIRST_INDEX, term: 1 };
+    const none = { learners: [], learnersNext: [], autoLeave: false };
+    const first = { ...none, voters: [...VOTERS], votersOutgoing: [] };
+    const { voters, votersOutgoing } = disk.config ?? first;
+    this.confState = { ...none, voters: [...voters], votersOutgoing: [...votersOutgoing] };
+    this.applied = FIRST_INDEX + (disk.applied ?? 0);
+    const metadata = { confState: first, index: FIRST_INDEX, term: 1 };
     this.applySnapshot({ data: Buffer.alloc(0), metadata });
-    this.save({ term: disk.term, vote: 0n, commit: FIRST_INDEX });
-    const entries = disk.log.map((entryTerm, at) => ({
-      type: EntryType.NORMAL,
-      term: entryTerm,
-      index: FIRST_INDEX + 1 + at,
-      data: Buffer.alloc(0),
-    }));
-    this.append(entries);
+    this.save({ term: disk.term, vote: 0n, commit: this.applied });
+    this.append(disk.log.map((content, at) => entryOf(content, FIRST_INDEX + 1 + at)));
+  }
+
+  override initialState(): ReturnType<MemoryStorage["initialState"]> {
+    return { hardState: super.initialState().hardState, confState: this.confState };
   }
 
   save(state: { term: number; vote: bigint; commit: number }): void {
@@ -296,8 +319,16 @@ class Log extends MemoryStorage {
   get text(): string {
     const entries = this.entries(this.firstIndex(), this.lastIndex() + 1, 1_000_000);
     const log = entries === "compacted" ? [] : entries;
-    return `${this.#saved} ${log.map(({ term, data }) => `${term}${data.toString()}`).join(" ")}`;
+    return `${this.#saved} ${this.applied} ${log.map(({ term, data }) => `${term}${data.toString()}`).join(" ")}`;
   }
+}
+
+function entryOf(content: StartDisk["log"][number], index: number): Entry {
+  if (typeof content === "number") {
+    return { type: EntryType.NORMAL, term: content, index, data: Buffer.alloc(0) };
+  }
+  const data = marshal(encodeConfChangeV2, content.change);
+  return { type: EntryType.CONF_CHANGE_V2, term: content.term, index, data };
 }
 
 /** Everything in a message that a member looks at. */

@@ -1,4 +1,5 @@
 /** What may happen in an exploration: small enough to see everything, large enough to go wrong. */
+import { ConfChangeTransition } from "../../src/raft/index.ts";
 import type { ExploreOptions } from "./explorer.ts";
 
 export interface Scope {
@@ -18,6 +19,16 @@ const NOTHING = {
   disks: [],
 };
 
+/** Two of three members are to go at once: for a while both majorities are needed. */
+const LEAVING = {
+  term: 2,
+  change: {
+    transition: ConfChangeTransition.JOINT_EXPLICIT,
+    changes: [2n, 3n].map((nodeId) => ({ type: 1, nodeId })),
+    context: Buffer.alloc(0),
+  },
+};
+
 export const SCOPES: readonly Scope[] = [
   /** Votes: members that crash and forget, candidates at the same time, answers that come twice. */
   { name: "votes", options: { ...NOTHING, termMax: 3, crashesMax: 2, duplicatesMax: 1 } },
@@ -32,6 +43,25 @@ export const SCOPES: readonly Scope[] = [
         { term: 3, log: [2] },
         { term: 3, log: [] },
         { term: 3, log: [3] },
+      ],
+    },
+  },
+  /** Joint configurations: one member knows that it holds, one has the change, one has not. */
+  {
+    name: "joint",
+    options: {
+      ...NOTHING,
+      termMax: 4,
+      crashesMax: 1,
+      disks: [
+        {
+          term: 2,
+          log: [LEAVING],
+          applied: 1,
+          config: { voters: [1n], votersOutgoing: [1n, 2n, 3n] },
+        },
+        { term: 2, log: [LEAVING] },
+        { term: 2, log: [] },
       ],
     },
   },

@@ -152,7 +152,7 @@ export const CONSENSUS: readonly Mutant[] = [
         replace: "return incoming;",
       },
     ],
-    trial: { kind: "test", file: "src/raft/quorum.test.ts" },
+    trial: { kind: "explore", scope: "joint" },
   },
   {
     name: "append-without-previous",

@@ -95,7 +95,7 @@ export const MEMBER: readonly Mutant[] = [
         electionTimeoutMs: 300,
         heartbeatMs: 30,
       },
-      diskDelayMaxMs: 60,
+      diskDelayMaxMs: 400,
     },
   },
   {
@@ -131,6 +131,30 @@ export const MEMBER: readonly Mutant[] = [
       kind: "simulate",
       members: 3,
       faults: ["crashLeader", "moveLeader", "isolateLeader"],
+      traffic: { profile: "put-delete-lease" },
+    },
+  },
+  {
+    name: "lease-ended-by-deposed-leader",
+    story:
+      "A leader of old goes on ending leases, of whose renewals under the new one it knows nothing.",
+    patches: [
+      {
+        file: "src/member/raft-member.ts",
+        search:
+          "if (!this.driver.isLeader && this.local.lessor.isPrimary) this.local.lessor.demote();",
+        replace: "",
+      },
+      {
+        file: "src/member/proposals.ts",
+        search: "if (proposal.isLeaders && !isLeader) {",
+        replace: "if (proposal.isLeaders && !isLeader && refusal === undefined) {",
+      },
+    ],
+    trial: {
+      kind: "simulate",
+      members: 3,
+      faults: ["moveLeader", "isolateLeader", "pauseLeader"],
       traffic: { profile: "put-delete-lease" },
     },
   },
