@@ -54,8 +54,8 @@ export interface LivesOptions {
   /** All members but this one. */
   readonly others: () => readonly { readonly id: bigint; readonly isVoter: boolean }[];
   readonly send: (message: Message) => void;
-  /** Brings the floors to the disk. */
-  readonly save: () => Promise<void>;
+  /** Brings the floors to the disk; whether that went well. Never rejects. */
+  readonly save: () => Promise<boolean>;
   /** What `id` promised in an earlier life counts no more. */
   readonly reborn: (id: bigint) => void;
   /** This member's disk went back in time. Called once. */
@@ -294,7 +294,7 @@ export class Lives {
 
   /** What this member knows of the asker is on its disk before it is told. */
   async #answer(to: bigint): Promise<void> {
-    if (this.floors.isDirty) await this.#options.save();
+    if (this.floors.isDirty && !(await this.#options.save())) return;
     this.#greet(HELLO_RESP, to);
   }
 

@@ -39,6 +39,7 @@ async function problem(
 ): Promise<string | undefined> {
   const { member } = options;
   const excluded = query.getAll("exclude");
+  if (member.timeTravel !== undefined) return `TIME TRAVEL:${member.timeTravel}`;
   for (const { alarm } of alarmsOf(member)) {
     const name = alarmName(alarm);
     if (!excluded.includes(name)) return `ALARM ${name}`;

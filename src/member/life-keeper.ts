@@ -69,7 +69,7 @@ export class LifeKeeper {
   readonly #paths: { readonly life: string; readonly floors: string };
   #nowMs: number;
   #savedAtMs: number;
-  #saving: Promise<void> = Promise.resolve();
+  #saving: Promise<boolean> = Promise.resolve(true);
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #isAsking = false;
@@ -79,7 +79,7 @@ export class LifeKeeper {
 
   constructor(options: LifeKeeperOptions) {
     this.#options = options;
-    const { beginnings, settings, clock, id, driver, network } = options;
+    const { beginnings, settings, clock, id, driver } = options;
     this.#paths = lifePaths(beginnings.paths);
     this.#rejoin = beginnings.rejoin;
     this.#nowMs = clock.monotonicMs();
@@ -98,7 +98,6 @@ export class LifeKeeper {
       reborn: (other) => driver().node.forgetPromises(other),
       proven: (why) => this.#proven(why),
     });
-    void network;
   }
 
   /** The member is there: what an earlier life found is still so. */
@@ -141,25 +140,28 @@ export class LifeKeeper {
 
   /* What is known of the others */
 
-  /** Settles when it is durable; rejects as the disk does. */
-  #save(): Promise<void> {
+  /** Settles when they are durable, or cannot be: false. */
+  #save(): Promise<boolean> {
     const saved = this.#saving.then(() => this.#saveNow());
-    this.#saving = saved.catch(() => undefined);
+    this.#saving = saved;
     return saved;
   }
 
-  async #saveNow(): Promise<void> {
+  async #saveNow(): Promise<boolean> {
     const { floors } = this.lives;
-    if (!floors.isDirty || this.#isClosed) return;
+    if (!floors.isDirty || this.#isClosed) return !this.#isClosed;
     floors.isDirty = false;
     this.#savedAtMs = this.#nowMs;
     const { machine } = this.#options.local();
     const rows = floors.all().filter(({ id }) => !machine.isRemovedMember(id));
     try {
       await writeFloors(this.#options.disk, this.#paths.floors, rows);
+      return true;
     } catch (error) {
       floors.isDirty = true;
-      throw error;
+      const text = (error as Error).message;
+      this.#options.logger.warn("cannot note what the others promised", { error: text });
+      return false;
     }
   }
 
@@ -198,18 +200,11 @@ export class LifeKeeper {
     this.#nowMs = nowMs;
     this.lives.tick(nowMs);
     const { floors } = this.lives;
-    if (floors.isDirty && nowMs - this.#savedAtMs >= FLOORS_SAVE_MS) this.#saveLater();
+    if (floors.isDirty && nowMs - this.#savedAtMs >= FLOORS_SAVE_MS) void this.#save();
     if (nowMs - this.#askedAtMs < REPLACE_RETRY_MS || this.#isAsking || this.#isClosed) return;
     this.#askedAtMs = nowMs;
     if (this.#isMarked) this.#run(this.#askForReplacement());
     else if (this.#rejoin !== undefined) this.#run(this.#comeBack(this.#rejoin));
-  }
-
-  #saveLater(): void {
-    this.#savedAtMs = this.#nowMs;
-    this.#save().catch((error: Error) => {
-      this.#options.logger.warn("cannot note what the others promised", { error: error.message });
-    });
   }
 
   #run(work: Promise<void>): void {
@@ -260,6 +255,7 @@ export class LifeKeeper {
     const { id: oldId, clusterId, disk, clock, beginnings, logger, onReplaced } = this.#options;
     const [added] = members;
     if (added === undefined) throw new Error("the answer names no member");
+    this.#isMarked = false;
     const time = new Date(clock.wallMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
     await writeRejoin(disk, beginnings.paths.root, {
       stage: "moving",
@@ -307,7 +303,7 @@ export class LifeKeeper {
   }
 
   async close(): Promise<void> {
-    await this.#save().catch(() => undefined);
+    await this.#save();
     this.#isClosed = true;
     await this.#saving;
   }

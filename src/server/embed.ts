@@ -3,7 +3,8 @@ import { isValue, type Settings } from "./command-line.ts";
 import { ConfigError } from "./config-error.ts";
 import { FLAG_BY_NAME } from "./flag-table.ts";
 import { resolveConfig } from "./server-config.ts";
-import { type RunningMember, startMember } from "./start-member.ts";
+import { startMember } from "./running-member.ts";
+import type { RunningMember } from "./start-member.ts";
 
 /** Every part has a default but the directory. */
 export interface StartMemberOptions {

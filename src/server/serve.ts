@@ -76,7 +76,10 @@ async function run(config: ServerConfig, logger: HostLogger): Promise<void> {
     "listen-client-urls": config.listenClientUrls,
   });
   // Only now: texts and refusals need not wait for everything to be loaded.
-  const { MemberRemoved, startMember } = await import("./start-member.ts");
+  const [{ MemberRemoved }, { startMember }] = await Promise.all([
+    import("./start-member.ts"),
+    import("./running-member.ts"),
+  ]);
   const member = await startMember(config, logger);
   handleSignals(member, logger);
   void member.serving.then(() => {

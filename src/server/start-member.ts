@@ -77,8 +77,11 @@ export interface RunningMember {
   close(): Promise<void>;
 }
 
-/** Settles when the member runs, with or without the rest of its cluster. */
-export async function startMember(config: ServerConfig, logger: Logger): Promise<RunningMember> {
+/**
+ * Settles when the member runs, with or without the rest of its cluster. `failed` may settle with
+ * MemberReplaced: running-member.ts starts it again then.
+ */
+export async function startOnce(config: ServerConfig, logger: Logger): Promise<RunningMember> {
   const undo: (() => Promise<void>)[] = [];
   try {
     return await start(config, logger, undo);

@@ -33,6 +33,9 @@ export interface NodeContext {
   readonly log: (host: string, level: string, message: string, fields?: LogFields) => void;
 }
 
+/** How a member says that its disk went back in time. */
+const ACCUSED = "this member's disk went back in time";
+
 /** What a machine had at some moment. */
 export interface NodeImage {
   readonly disk: DiskImage;
@@ -59,6 +62,8 @@ export class ClusterNode {
   /** Its disk has faults: that its member fails is no breach. */
   mayFail = false;
   beginning: (() => Promise<Beginning>) | undefined;
+  /** Its disk was put back to what it once was. */
+  wentBack = false;
   /** Of its own volume, which is not rolled back with the rest. */
   witnessDirectory: string | undefined;
   /** How much the wall clock of this host is wrong. */
@@ -132,7 +137,10 @@ export class ClusterNode {
       timers: life,
       entropy: { bytes: (count: number) => entropy.bytes(count) },
       digests: systemDigests,
-      logger: logger((level, message, fields) => log(this.host, level, message, fields)),
+      logger: logger((level, message, fields) => {
+        log(this.host, level, message, fields);
+        if (message.startsWith(ACCUSED)) this.#accused(fields);
+      }),
       openBackend: (directory: string) => this.#openBackend(disk, directory, life),
       onFatal: (error: Error) => this.#onFatal(life, error),
       onRemoved: () => {
@@ -170,6 +178,12 @@ export class ClusterNode {
     await this.start().catch(() => undefined);
   }
 
+  /** A disk that was never put back, and has no faults, keeps what was promised. */
+  #accused(fields: LogFields | undefined): void {
+    if (this.mayFail || this.wentBack) return;
+    this.#context.invariants.breaches.push(`${this.host} is accused: ${String(fields?.["reason"])}`);
+  }
+
   /** All that is on its disk, and what its store has: as a snapshot of the whole machine. */
   image(): NodeImage {
     return {
@@ -181,6 +195,7 @@ export class ClusterNode {
   /** The machine goes back to what it was; no process runs meanwhile. */
   putBack({ disk, media }: NodeImage): void {
     if (this.isRunning) this.crash();
+    this.wentBack = true;
     this.disk.putBack(disk);
     this.#media.length = 0;
     for (const medium of media) this.#media.push(medium.image());
