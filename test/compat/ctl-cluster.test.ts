@@ -1,7 +1,7 @@
 /**
- * `holdfast ctl` beside Debian's etcdctl 3.4 on the same cluster, in what concerns the cluster: what
- * they print in every format, and how they exit, is the same. Commands of the second API are asked
- * of etcd's own members, which have it.
+ * `holdfast ctl` beside Debian's etcdctl 3.4 on the same cluster, in what concerns the cluster:
+ * what they print in every format, and how they exit, is the same. Commands of the second API are
+ * asked of etcd's own members, which have it.
  */
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";

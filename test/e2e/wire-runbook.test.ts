@@ -1,7 +1,7 @@
 /**
- * The runbook of Wire's etcd, word for word, on three members of Holdfast: what is typed is what the
- * page says, and what is printed is what the page shows. A member that went back in time is removed,
- * added, wiped and started; before that, all are restarted in a rolling fashion under load.
+ * The runbook of Wire's etcd, word for word, on three members of Holdfast: what is typed is what
+ * the page says, and what is printed is what the page shows. A member that went back in time is
+ * removed, added, wiped and started; before that, all are restarted one by one under load.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

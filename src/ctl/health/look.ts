@@ -1,6 +1,6 @@
 /**
- * One look at a cluster: every member is asked at once for its /health, its Status and its /metrics,
- * and whoever does not answer in time is told without; nobody waits for another.
+ * One look at a cluster: every member is asked at once for its /health, its Status and its
+ * /metrics; what does not come in time is missing, and nobody waits for another.
  */
 import type {
   Client,

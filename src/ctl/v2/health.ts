@@ -1,7 +1,7 @@
 /**
  * The health of each member as etcdctl of the second API told it: `GET <client URL>/health`, the
- * first URL that answers decides. Members are asked all at once, each with its own bound, so that one
- * that is frozen holds up nobody.
+ * first URL that answers decides. Members are asked all at once, each with its own bound, so that
+ * one that is frozen holds up nobody.
  */
 import type { ClusterMember } from "../../client/index.ts";
 

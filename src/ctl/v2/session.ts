@@ -1,4 +1,4 @@
-/** What commands of the second API work with: endpoints asked in turn, and the lines of `--debug`. */
+/** What commands of the second API work with: endpoints asked in turn, the lines of `--debug`. */
 import {
   type CallOptions,
   type Client,
