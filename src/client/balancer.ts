@@ -26,6 +26,7 @@ export class Balancer implements LinkEvents {
   /** Endpoints that were named by a call, the longest unused first. */
   readonly #extra = new Map<string, Link>();
   readonly #waiters = new Set<Waiter>();
+  readonly #resting = new Set<Waiter>();
   #turn: number;
   #isAwake = false;
   isClosed = false;
@@ -84,7 +85,7 @@ export class Balancer implements LinkEvents {
       const at = (this.#turn + step) % count;
       const link = this.#links[at] as Link;
       if (link.client === undefined) continue;
-      if (link.suspectUntilMs <= nowMs) {
+      if (!link.isDoubtful(nowMs)) {
         this.#turn = at + 1;
         return link;
       }
@@ -119,8 +120,14 @@ export class Balancer implements LinkEvents {
     if (waiter.failFast) this.#failHopeless(waiter);
   }
 
+  /** It rests between attempts: it is told only of the client's end. */
+  rest(waiter: Waiter): void {
+    this.#resting.add(waiter);
+  }
+
   stopWaiting(waiter: Waiter): void {
     this.#waiters.delete(waiter);
+    this.#resting.delete(waiter);
   }
 
   #wanted(waiter: Waiter): readonly Link[] {
@@ -157,8 +164,9 @@ export class Balancer implements LinkEvents {
   close(): void {
     this.isClosed = true;
     for (const link of [...this.#links, ...this.#extra.values()]) link.close();
-    const waiters = [...this.#waiters];
+    const waiters = [...this.#waiters, ...this.#resting];
     this.#waiters.clear();
+    this.#resting.clear();
     for (const waiter of waiters) waiter.failed(closing());
   }
 }

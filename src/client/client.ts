@@ -43,9 +43,9 @@ export interface ClientOptions {
   /** To reach an endpoint, TLS and HTTP/2 settings included, milliseconds. Default 5 000. */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * A server that owes an answer and is silent for `timeMs` (default 10 000; servers refuse less
+   * A server that owes an answer and is silent for `timeMs` (default 6 000; servers refuse less
    * than 5 000) is asked whether it is there; without a sign of life for `timeoutMs` (default
-   * 5 000) its connection is dropped.
+   * 3 000) its connection is dropped.
    */
   readonly keepalive?: {
     readonly timeMs?: number | undefined;

@@ -13,6 +13,8 @@ export const STABLE_MS = 1_000;
 export const JITTER = 0.2;
 /** An endpoint that answered UNAVAILABLE is asked only when there is no other, for this long. */
 export const SUSPECT_MS = 3_000;
+/** An endpoint that owes answers and gave none for this long is asked when there is no other. */
+export const SILENT_MS = 1_000;
 /** Attempts of one call. Beyond: its last failure stands. */
 export const ATTEMPTS_MAX = 100;
 /** Rest between rounds of attempts over all endpoints, doubled from the first to the second. */
@@ -27,9 +29,13 @@ export const STREAM_MESSAGES_MAX = 16;
 /** Largest request, unless the client says otherwise (etcd's clients'). */
 export const SEND_BYTES_MAX_DEFAULT = 2 * 1024 * 1024;
 export const RECEIVE_BYTES_MAX_DEFAULT = 0x7fff_ffff;
-/** Silence after which a server that owes an answer is asked whether it is there. */
-export const KEEPALIVE_TIME_MS_DEFAULT = 10_000;
-export const KEEPALIVE_TIMEOUT_MS_DEFAULT = 5_000;
+/**
+ * Silence after which a server that owes an answer is asked whether it is there. Together less than
+ * TIMEOUT_MS_DEFAULT, so that a read can still be asked of another; servers refuse to be asked more
+ * often than each 5 s.
+ */
+export const KEEPALIVE_TIME_MS_DEFAULT = 6_000;
+export const KEEPALIVE_TIMEOUT_MS_DEFAULT = 3_000;
 /** What servers are told as `client-api-version` (FR-22). */
 export const CLIENT_API_VERSION = "3.7";
 /**

@@ -5,7 +5,13 @@
  */
 import type { ClientGroup, GrpcClient } from "../grpc/index.ts";
 import type { Clock, Connection, Timer, Timers } from "../seam/index.ts";
-import { CLIENT_API_VERSION, RECONNECT_MS_MAX, RECONNECT_MS_MIN, STABLE_MS } from "./limits.ts";
+import {
+  CLIENT_API_VERSION,
+  RECONNECT_MS_MAX,
+  RECONNECT_MS_MIN,
+  SILENT_MS,
+  STABLE_MS,
+} from "./limits.ts";
 
 export interface Keepalive {
   readonly timeMs: number;
@@ -56,6 +62,9 @@ export class Link {
   #failures = 0;
   #readySinceMs = 0;
   #isClosed = false;
+  /** Unary calls under way, and when one was last answered or the first of them began. */
+  #calls = 0;
+  #answeredMs = 0;
 
   constructor(endpoint: string, options: LinkOptions, events: LinkEvents) {
     this.endpoint = endpoint;
@@ -65,6 +74,23 @@ export class Link {
 
   get isIdle(): boolean {
     return this.client === undefined && this.#attempt === undefined && this.#timer === undefined;
+  }
+
+  callBegan(nowMs: number): void {
+    if (this.#calls === 0) this.#answeredMs = nowMs;
+    this.#calls += 1;
+  }
+
+  /** `isAnswered`: by the server, not by giving up. */
+  callEnded(nowMs: number, isAnswered: boolean): void {
+    this.#calls -= 1;
+    if (isAnswered) this.#answeredMs = nowMs;
+  }
+
+  /** Others should be asked first: it lately could not serve, or does not answer at present. */
+  isDoubtful(nowMs: number): boolean {
+    if (this.suspectUntilMs > nowMs) return true;
+    return this.#calls > 0 && nowMs - this.#answeredMs > SILENT_MS;
   }
 
   /** Begins to connect, unless that is under way. */

@@ -210,6 +210,16 @@ test("answer: bytes that are no message → INTERNAL, nothing breaks", async () 
   world.client.close();
 });
 
+test("close: a call that rests between attempts is told at once", async () => {
+  const world = new World(1);
+  world.server(0).fate = () => CHANGED;
+  const resting = failure(world.client.kv.get("k"));
+  await world.untilTrue(() => world.asked.length === 5);
+  await world.settle();
+  world.client.close();
+  assert.equal((await resting).message, "grpc: the client connection is closing");
+});
+
 test("close: what waits and what is under way is told, nothing is left", async () => {
   const world = new World(2);
   world.server(0).fate = () => "silence";

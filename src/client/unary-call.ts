@@ -115,8 +115,11 @@ export class UnaryCall<Q, R> implements Waiter {
   #attempt(link: Link): void {
     const client = link.client;
     if (client === undefined) return this.#wait();
-    const restMs = this.#deadlineMs - this.#core.clock.monotonicMs();
+    const { clock } = this.#core;
+    const nowMs = clock.monotonicMs();
+    const restMs = this.#deadlineMs - nowMs;
     if (restMs <= 0) return this.#expire();
+    link.callBegan(nowMs);
     this.#attempts += 1;
     this.#lastLink = link;
     const metadata = this.#core.metadata(this.#options);
@@ -129,6 +132,8 @@ export class UnaryCall<Q, R> implements Waiter {
       (code, message, response, ended) => {
         isEnded = true;
         this.#call = undefined;
+        const isGivenUp = this.#isDone || code === Code.DEADLINE_EXCEEDED;
+        link.callEnded(clock.monotonicMs(), !isGivenUp);
         if (this.#isDone) return;
         if (code === Code.OK) this.#succeed(response as Buffer);
         else this.#refused(code, message, ended.isUnprocessed, link);
@@ -159,12 +164,17 @@ export class UnaryCall<Q, R> implements Waiter {
   #refused(code: Code, text: string, isUnprocessed: boolean, link: Link): void {
     const error = this.#error(code, text, isUnprocessed);
     const core = this.#core;
+    if (core.isClosed) {
+      this.#fail(error);
+      return;
+    }
     if (core.isTokenRefused(error) && this.#logins < 2) {
       this.#logIn();
       return;
     }
     const isLearner = text === errors.NotSupportedForLearner.message;
-    if (code === Code.UNAVAILABLE || isLearner) core.balancer.suspect(link);
+    if (code === Code.UNAVAILABLE || code === Code.DEADLINE_EXCEEDED || isLearner)
+      core.balancer.suspect(link);
     if (!this.#mayRepeat(error, isLearner) || this.#attempts >= ATTEMPTS_MAX) {
       this.#fail(error);
       return;
@@ -186,8 +196,10 @@ export class UnaryCall<Q, R> implements Waiter {
     const { clock, timers, options } = this.#core;
     const restMs = options.jitter(Math.min(RETRY_MS_MIN * 2 ** Math.min(round, 16), RETRY_MS_MAX));
     const leftMs = this.#deadlineMs - clock.monotonicMs();
+    this.#core.balancer.rest(this);
     this.#timer = timers.after(Math.max(0, Math.min(restMs, leftMs)), () => {
       this.#timer = undefined;
+      this.#core.balancer.stopWaiting(this);
       if (this.#deadlineMs <= clock.monotonicMs()) this.#expire();
       else this.#go();
     });
