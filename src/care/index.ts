@@ -1,3 +1,4 @@
+export { DiskSpace } from "./disk-space.ts";
 export { type DivergenceRange, writeDivergence } from "./divergence.ts";
 export type { EffectLog } from "./effect-log.ts";
 export { isDamage } from "./damage.ts";

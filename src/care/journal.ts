@@ -20,6 +20,10 @@ export type CareKind =
   /** Another member's store took the place of this one's. */
   | "replaced"
   | "healed"
+  /** The disk is nearly full, or no longer. */
+  | "space"
+  /** The leader's disk is slower than the others'. */
+  | "slow disk"
   /** It was replaced too often: what is wrong is not the data. */
   | "hardware";
 

@@ -162,6 +162,10 @@ export const hostDisk: Disk = {
     }
   },
   readFile: (path) => fs.promises.readFile(path),
+  async space(path) {
+    const { bavail, blocks, bsize } = await fs.promises.statfs(path);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  },
 };
 
 /** `disk` without durability (`--unsafe-no-fsync`): a power cut may take what was written last. */

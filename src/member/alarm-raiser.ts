@@ -31,6 +31,21 @@ export class AlarmRaiser {
     this.#raise({ memberId: id, alarm: AlarmType.NOSPACE });
   }
 
+  /** The disk is nearly full. May be called again. */
+  noRoom(): void {
+    const { id, alarmSet } = this.#options;
+    const rows = alarmSet().list();
+    const isRaised = rows.some((row) => row.memberId === id && row.alarm === AlarmType.NOSPACE);
+    if (isRaised || this.#isRaising(AlarmType.NOSPACE, id)) return;
+    this.#raise({ memberId: id, alarm: AlarmType.NOSPACE });
+  }
+
+  /** There is room again. */
+  roomBack(): void {
+    const { id } = this.#options;
+    this.#propose(AlarmAction.DEACTIVATE, { memberId: id, alarm: AlarmType.NOSPACE });
+  }
+
   /** What this member has is damaged, and nobody else has it. */
   damaged(error: Error): void {
     const { id, logger } = this.#options;

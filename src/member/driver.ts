@@ -177,6 +177,11 @@ export class Driver {
     return this.node.raft.log.committed;
   }
 
+  /** Up to where this member's own log is durable, as its leader part counts it. */
+  get ownMatch(): number {
+    return this.node.raft.tracker.progress(this.#options.id)?.match ?? 0;
+  }
+
   get applied(): number {
     return this.#options.storage.applied;
   }

@@ -56,7 +56,7 @@ export class EntryApplier implements Applier {
   }
 
   applyRequest(entry: Entry, request: RaftRequest, isWaited: boolean): ApplyOutcome {
-    this.#member.care.consistency.entry(entry.data);
+    this.#member.care.state.consistency.entry(entry.data);
     const outcome = this.#member.local.machine.apply(entry.index, entry.term, request, isWaited);
     if (request.operation.kind !== "put") this.#applied(request.operation, outcome);
     return outcome;

@@ -214,6 +214,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     local,
     journal,
     directory: parentOf(paths.store),
+    diskPaths: [paths.wal, paths.store],
     storeLoss: loss?.base === undefined ? undefined : loss.cause,
     wal,
     storage,

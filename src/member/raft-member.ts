@@ -11,7 +11,7 @@ import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId, openImage } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
-import { type CareRow, isDamage, type Journal, Verifier } from "../care/index.ts";
+import type { CareRow, Journal } from "../care/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
 import type {
@@ -54,6 +54,7 @@ import { type Beginnings, LifeKeeper } from "./life-keeper.ts";
 import { CLOSE_WAIT_MS, OVERLAY_BYTES_MAX, TICK_INTERVAL_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import { LogReleaser } from "./log-releaser.ts";
+import { MemberCare } from "./member-care.ts";
 import { PeerSide } from "./peer-side.ts";
 import { Proposer } from "./proposer.ts";
 import type { RaftStorage } from "./raft-storage.ts";
@@ -61,7 +62,6 @@ import { Replacements } from "./replacements.ts";
 import type { MemberSettings } from "./settings.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { StallWatch } from "./stall-watch.ts";
-import { StateCare } from "./state-care.ts";
 import { openSnapshot } from "./store-image.ts";
 import { WatchPump } from "./watch-pump.ts";
 import type {
@@ -81,6 +81,8 @@ export interface RaftMemberParts {
   readonly serverVersion: string;
   readonly local: LocalStore;
   readonly journal: Journal;
+  /** Of log and store, which may be on disks of their own. */
+  readonly diskPaths: readonly string[];
   /** Of the member's own files. */
   readonly directory: string;
   /** Why `local` is empty and waits for another member's store. */
@@ -121,7 +123,7 @@ export class RaftMember implements Member {
   readonly driver: Driver;
   readonly cluster: ClusterService;
   readonly snapshots: Snapshots;
-  readonly care: StateCare;
+  readonly care: MemberCare;
   readonly keeper: LifeKeeper;
   readonly replacements: Replacements;
   readonly network: PeerNetwork;
@@ -137,13 +139,10 @@ export class RaftMember implements Member {
   readonly leaseService: LeaseService;
   readonly #alarms: AlarmRaiser;
   readonly #proposer: Proposer;
-  readonly #verifier: Verifier;
   readonly #autoCompactor: AutoCompactor;
   readonly #timers: Timer[] = [];
   #nowMs: number;
   readonly #stalls: StallWatch;
-  #keptMembers: readonly ClusterMember[] | undefined;
-  #isKeepingPeers = false;
   #hasFailed = false;
   #isClosing = false;
   #closing: Promise<void> | undefined;
@@ -169,7 +168,12 @@ export class RaftMember implements Member {
       onBroken: (error) => this.fail(error),
     });
     this.network = parts.openNetwork(new PeerSide(this, parts.serverVersion));
-    this.care = this.#newCare();
+    this.care = new MemberCare({
+      member: this,
+      parts,
+      alarms: () => this.#alarms,
+      releaser: () => this.#releaser,
+    });
     this.keeper = this.#newKeeper();
     this.#applier = new EntryApplier({ ...parts, ...settings, member: this, watch: this.#watch });
     const electionTicks = Math.max(
@@ -203,19 +207,19 @@ export class RaftMember implements Member {
     });
     this.cluster = this.#newCluster(electionTicks);
     this.replacements = this.#newReplacements();
-    this.#releaser = new LogReleaser({
-      wal,
-      storage,
-      confState: () => this.cluster.changes.confState,
-      settings,
-      timers,
-      snapshotIndex: parts.snapshotIndex,
-      onFatal: (error) => this.fail(error),
-    });
+    this.#releaser = this.#newReleaser();
     this.snapshots = parts.makeSnapshots(this);
-    this.#verifier = this.#newVerifier();
     this.leaseService = this.#newLeaseService();
     this.#autoCompactor = this.#newAutoCompactor();
+  }
+
+  #newReleaser(): LogReleaser {
+    return new LogReleaser({
+      ...this.#parts,
+      confState: () => this.cluster.changes.confState,
+      snapshotIndex: this.#parts.snapshotIndex,
+      onFatal: (error) => this.fail(error),
+    });
   }
 
   #newAutoCompactor(): AutoCompactor {
@@ -227,53 +231,6 @@ export class RaftMember implements Member {
       currentRevision: () => this.currentRevision,
       compact: (revision) => this.#compactByItself(revision),
     });
-  }
-
-  #newCare(): StateCare {
-    const { journal, storeLoss } = this.#parts;
-    return new StateCare({
-      ...this.#parts,
-      id: this.id,
-      local: () => this.local,
-      driver: () => this.driver,
-      cluster: () => this.cluster,
-      alarms: () => this.#alarms,
-      isInstalling: () => this.snapshots.isInstalling,
-      resync: (id) => this.snapshots.resync(id),
-      damage: storeLoss,
-      journal,
-      appliedLog: () => this.appliedLog,
-    });
-  }
-
-  #newVerifier(): Verifier {
-    const { wal, journal } = this.#parts;
-    return new Verifier({
-      ...this.#parts,
-      backend: () => this.local.backend,
-      log: wal,
-      onStoreDamage: (error) => this.reportCorruption(error),
-      onLogDamage: (error) => {
-        journal.note({
-          kind: "damage",
-          found: error.message,
-          why: "what stands in the log is not what was written",
-          done: "the log goes on in a new segment; the old ones go when the store has all of them",
-        });
-        void this.#forsakeLog();
-      },
-    });
-  }
-
-  /** An entry of the new segment has to be applied before the old ones may go: one that does nothing. */
-  async #forsakeLog(): Promise<void> {
-    try {
-      await this.#releaser.forsake();
-      const nobody = { done: () => undefined, refused: () => undefined };
-      this.proposeForCluster({ kind: "leaseCheckpoint", checkpoints: [] }, nobody);
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
-    }
   }
 
   #newKeeper(): LifeKeeper {
@@ -316,16 +273,16 @@ export class RaftMember implements Member {
       preVote: settings.preVote,
       applier: this.#applier,
       isHeldBack: () => this.local.backend.overlayBytes > OVERLAY_BYTES_MAX,
-      isApplyHeld: () => this.care.isApplyHeld,
-      digests: this.care.consistency,
+      isApplyHeld: () => this.care.state.isApplyHeld,
+      digests: this.care.state.consistency,
       lives: this.keeper.lives,
       events: {
         leadershipChanged: () => this.#leadershipChanged(),
         evidence: (evidence) => this.#warnOf(evidence),
-        digestReported: (from, digest) => this.care.consistency.reported(from, digest),
+        digestReported: (from, digest) => this.care.state.consistency.reported(from, digest),
         sendSnapshot: (message) => this.snapshots.send(message),
         installSnapshot: (snapshot) => this.snapshots.install(snapshot),
-        damaged: (error) => this.#isHealable(error),
+        damaged: (error) => this.care.mends(error),
         broken: (error) => this.fail(error),
       },
     });
@@ -396,7 +353,7 @@ export class RaftMember implements Member {
   }
 
   get isQuarantined(): boolean {
-    return this.care.isQuarantined || this.keeper.quarantine !== undefined;
+    return this.care.state.isQuarantined || this.keeper.quarantine !== undefined;
   }
 
   get timeTravel(): string | undefined {
@@ -639,7 +596,7 @@ export class RaftMember implements Member {
     this.cluster.restored(confState, before);
     this.driver.reads.appliedTo(this.driver.applied);
     this.#watch.hub.storeReplaced();
-    this.care.storeReplaced();
+    this.care.state.storeReplaced();
   }
 
   /* Time */
@@ -661,25 +618,8 @@ export class RaftMember implements Member {
     cluster.tick(this.#nowMs, deadlineMs);
     this.care.tick(this.#nowMs);
     this.keeper.tick(this.#nowMs);
-    this.#keepPeers();
     this.#watch.hub.tick(this.#nowMs);
     if (driver.reads.isBusy) driver.wake();
-  }
-
-  /** A store that is lost takes the members with it: they are kept beside it, too. */
-  #keepPeers(): void {
-    const members = this.members();
-    if (members === this.#keptMembers || members.length === 0 || this.#isKeepingPeers) return;
-    this.#keptMembers = members;
-    this.#isKeepingPeers = true;
-    const settled = (): void => {
-      this.#isKeepingPeers = false;
-    };
-    this.#parts.keepPeers(members).then(settled, (error: unknown) => {
-      settled();
-      const text = error instanceof Error ? error.message : String(error);
-      this.#parts.logger.warn("cannot keep the list of members beside the store", { error: text });
-    });
   }
 
   #timedOut(atMs: number): EtcdError {
@@ -695,14 +635,7 @@ export class RaftMember implements Member {
   /* Alarms and failures */
 
   reportCorruption(error: Error): void {
-    if (!this.#isHealable(error)) this.#alarms.damaged(error);
-  }
-
-  /** The store is damaged, and others have what it held: it is replaced, and nothing else ends. */
-  #isHealable(error: Error): boolean {
-    if (!isDamage(error) || this.#isOnlyVoter || this.cluster.voters.length === 0) return false;
-    this.care.damaged(error);
-    return true;
+    this.care.report(error);
   }
 
   /** On the leader alone: the others would only repeat it (CP-08). */
@@ -724,7 +657,7 @@ export class RaftMember implements Member {
 
   /** Nothing that follows can be trusted: refuse everything, tell the owner. */
   fail(error: Error): void {
-    if (this.#hasFailed || this.#isHealable(error)) return;
+    if (this.#hasFailed || this.care.mends(error)) return;
     this.#hasFailed = true;
     this.driver.stop();
     this.cluster.stop();
@@ -743,12 +676,7 @@ export class RaftMember implements Member {
       operations: this.#applier.operations,
       proposalsPending: this.driver.proposals.size,
       proposalsFailed: this.#proposer.failed,
-      care: {
-        events: this.#parts.journal.counts,
-        mismatches: this.care.consistency.mismatches,
-        verifiedBytes: this.#verifier.bytes,
-        verifyPasses: this.#verifier.passes,
-      },
+      care: this.care.measures,
       keys: store.keyCount,
       compactRevision: store.compactRevision,
       cluster: {
@@ -791,8 +719,7 @@ export class RaftMember implements Member {
     await this.keeper.close();
     await this.network.close();
     await this.snapshots.close();
-    await this.#verifier.close();
-    await this.#parts.journal.close();
+    await this.care.close();
     await this.#releaser.close();
     await this.local.close(this.#hasFailed);
     await this.#parts.wal.close();

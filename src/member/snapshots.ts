@@ -202,7 +202,8 @@ export class Snapshots {
   /** The log goes on from where it is; entries that the new store has are passed over. */
   async #replace(message: Message, point: AppliedPoint): Promise<void> {
     const { member, disk, paths, openBackend, openStore, logger } = this.#options;
-    const { driver, care } = member;
+    const { driver } = member;
+    const care = member.care.state;
     if (!care.isApplyHeld) throw new Error("this member's state is not in doubt");
     if (message.term < driver.term) throw new Error("the sender leads no more");
     const { index } = member.local.backend.applied;

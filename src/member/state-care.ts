@@ -167,7 +167,8 @@ export class StateCare {
     const effects = local().effects.of(after, upTo);
     try {
       const lo = Math.max(after + 1, upTo - DIVERGENCE_ENTRIES_MAX + 1);
-      const read = await appliedLog().read(lo, upTo + 1, DIVERGENCE_BYTES_MAX);
+      const log = appliedLog();
+      const read = await log.read(lo, upTo + 1, DIVERGENCE_BYTES_MAX, log.term(lo - 1) ?? 0);
       const entries = read === "released" ? [] : read;
       const ids = { member: formatId(member), writer: formatId(id) };
       const path = await writeDivergence(disk, directory, {

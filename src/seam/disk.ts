@@ -29,4 +29,11 @@ export interface Disk {
   /** Makes renames, creations and removals in `directory` durable. */
   syncDirectory(directory: string): Promise<void>;
   readFile(path: string): Promise<Buffer>;
+  /** Of the disk that `path` is on: what an unprivileged process may still use, and all of it. */
+  space(path: string): Promise<DiskSpaceFound>;
+}
+
+export interface DiskSpaceFound {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
 }

@@ -1,5 +1,5 @@
 export type { Digest, Digests } from "./digest.ts";
-export type { Disk, OpenFile } from "./disk.ts";
+export type { Disk, DiskSpaceFound, OpenFile } from "./disk.ts";
 export type { Entropy } from "./entropy.ts";
 export type { HttpHandler, HttpRequest, HttpResponse } from "./http.ts";
 export type {

@@ -13,7 +13,7 @@
  * `flip`.
  */
 import type { Prng } from "../base/index.ts";
-import type { Disk, OpenFile } from "../seam/index.ts";
+import type { Disk, DiskSpaceFound, OpenFile } from "../seam/index.ts";
 import { DirectoryNode, FileNode, type Node, SECTOR_BYTES } from "./disk-nodes.ts";
 
 export type DiskOperation =
@@ -271,6 +271,13 @@ export class SimulatedDisk implements Disk {
     }
   }
 
+  space(): Promise<DiskSpaceFound> {
+    const totalBytes = this.capacityBytes;
+    const isEndless = totalBytes === Number.MAX_SAFE_INTEGER;
+    if (isEndless) return Promise.resolve({ freeBytes: totalBytes, totalBytes });
+    return Promise.resolve({ freeBytes: Math.max(0, totalBytes - this.usedBytes()), totalBytes });
+  }
+
   /**
    * Called by files before a write: sectors that hold nothing yet need room, zeros written ahead of
    * time give none, as on file systems that never write in place.
@@ -299,6 +306,7 @@ export class SimulatedDisk implements Disk {
       list: async (directory) => alive().list(directory),
       exists: async (path) => alive().exists(path),
       makeDirectory: async (path) => alive().makeDirectory(path),
+      space: async () => alive().space(),
       rename: async (source, target) => alive().rename(source, target),
       remove: async (path) => alive().remove(path),
       syncDirectory: async (directory) => alive().syncDirectory(directory),

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CareEvent, Journal } from "../care/index.ts";
+import type { Disk } from "../seam/index.ts";
+import { ManualTime } from "../testing/index.ts";
+import type { AlarmRaiser } from "./alarm-raiser.ts";
+import { DiskCare } from "./disk-care.ts";
+import type { Driver } from "./driver.ts";
+
+const GIB = 1024 ** 3;
+
+function setUp() {
+  const time = new ManualTime();
+  const space = { freeBytes: 100 * GIB, totalBytes: 200 * GIB };
+  const driver = { isLeader: true, committed: 10, ownMatch: 10 };
+  const state = { hasQuota: true, done: [] as string[] };
+  const care = new DiskCare({
+    disk: { space: () => Promise.resolve({ ...space }) } as unknown as Disk,
+    paths: ["/data"],
+    timers: time,
+    driver: () => driver as unknown as Driver,
+    alarms: () =>
+      ({
+        noRoom: () => void state.done.push("raise"),
+        roomBack: () => void state.done.push("clear"),
+      }) as unknown as AlarmRaiser,
+    hasQuota: () => state.hasQuota,
+    stepAside: () => Promise.resolve(void state.done.push("step aside")),
+    electionTimeoutMs: 1_000,
+    journal: { note: ({ kind }: CareEvent) => void state.done.push(kind) } as unknown as Journal,
+  });
+  const look = async (): Promise<string[]> => {
+    time.advance(1_000);
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    return state.done.splice(0);
+  };
+  return { care, driver, space, state, look };
+}
+
+test("disk care: the disk is nearly full → NOSPACE, once in the journal; room again → it clears itself (QU-02)", async () => {
+  const { care, space, look, state } = setUp();
+  assert.deepEqual(await look(), []);
+  space.freeBytes = GIB / 2;
+  assert.deepEqual(await look(), ["space", "raise"]);
+  assert.deepEqual(await look(), ["raise"], "the alarm may have been refused");
+  space.freeBytes = 2 * GIB;
+  assert.deepEqual(await look(), ["space", "clear"]);
+  space.freeBytes = 0;
+  state.hasQuota = false;
+  await look();
+  space.freeBytes = 2 * GIB;
+  assert.deepEqual(await look(), ["space"], "the quota is used up as well: not its alarm");
+  care.close();
+});
+
+test("disk care: a leader's write that takes long while the others go on → it hands over, once a minute", () => {
+  const { care, driver, state } = setUp();
+  care.tick(0);
+  driver.committed = 20;
+  care.tick(100);
+  care.tick(1_900);
+  assert.deepEqual(state.done, []);
+  care.tick(2_100);
+  assert.deepEqual(state.done.splice(0), ["slow disk", "step aside"]);
+  care.tick(4_000);
+  assert.deepEqual(state.done, [], "the others' disks may be the same one");
+  driver.ownMatch = 20;
+  care.tick(70_000);
+  driver.committed = 30;
+  care.tick(71_000);
+  care.tick(74_000);
+  assert.deepEqual(state.done, ["slow disk", "step aside"]);
+  care.close();
+});
+
+test("disk care: a slow write while nobody else goes on, or of a follower → nothing", () => {
+  const { care, driver, state } = setUp();
+  driver.ownMatch = 15;
+  for (let nowMs = 0; nowMs < 10_000; nowMs += 500) care.tick(nowMs);
+  driver.isLeader = false;
+  driver.committed = 50;
+  for (let nowMs = 10_000; nowMs < 20_000; nowMs += 500) care.tick(nowMs);
+  assert.deepEqual(state.done, []);
+  care.close();
+});

@@ -1,0 +1,102 @@
+/**
+ * What becomes of a member whose disk is nearly full, or slower than the others': care/ and the
+ * consensus notice, the alarms and the leadership are what is done about it.
+ */
+import { DiskSpace, type Journal } from "../care/index.ts";
+import type { Disk, Timers } from "../seam/index.ts";
+import type { AlarmRaiser } from "./alarm-raiser.ts";
+import type { Driver } from "./driver.ts";
+
+/** A leader whose own write takes this many election timeouts, while others go on, hands over. */
+const SLOW_ELECTION_TIMEOUTS = 2;
+/** Not again before this: the others' disks may be the same one. */
+const HAND_OVER_REST_MS = 60_000;
+
+export interface DiskCareOptions {
+  readonly disk: Disk;
+  readonly paths: readonly string[];
+  readonly timers: Timers;
+  readonly driver: () => Driver;
+  readonly alarms: () => AlarmRaiser;
+  /** Whether the quota leaves room; else the alarm is not this one's to clear. */
+  readonly hasQuota: () => boolean;
+  readonly stepAside: () => Promise<void>;
+  readonly electionTimeoutMs: number;
+  readonly journal: Journal;
+}
+
+export class DiskCare {
+  readonly #options: DiskCareOptions;
+  readonly #space: DiskSpace;
+  #isLow = false;
+  #handedOverAtMs = Number.NEGATIVE_INFINITY;
+  /** What was durable here when it was looked at last, and since when it is that. */
+  #durable = { index: 0, sinceMs: 0 };
+
+  constructor(options: DiskCareOptions) {
+    this.#options = options;
+    const { disk, paths, timers } = options;
+    this.#space = new DiskSpace({
+      disk,
+      paths,
+      timers,
+      onLow: (path, freeBytes, reserveBytes) => this.#low(path, freeBytes, reserveBytes),
+      onBack: () => this.#back(),
+    });
+  }
+
+  /** Several times a second. */
+  tick(nowMs: number): void {
+    const { driver, electionTimeoutMs, journal, stepAside } = this.#options;
+    const { isLeader, committed, ownMatch } = driver();
+    if (!isLeader || ownMatch !== this.#durable.index || ownMatch >= committed) {
+      this.#durable = { index: ownMatch, sinceMs: nowMs };
+      return;
+    }
+    // A majority without this member has more than this one has written.
+    const heldMs = nowMs - this.#durable.sinceMs;
+    if (heldMs < SLOW_ELECTION_TIMEOUTS * electionTimeoutMs) return;
+    if (nowMs - this.#handedOverAtMs < HAND_OVER_REST_MS) return;
+    this.#handedOverAtMs = nowMs;
+    journal.note({
+      kind: "slow disk",
+      found: `a write of this leader's log takes ${heldMs} ms and goes on`,
+      why: `the others have written up to index ${committed}, this member up to ${ownMatch}`,
+      done: "the leadership is handed over",
+    });
+    void stepAside();
+  }
+
+  close(): void {
+    this.#space.close();
+  }
+
+  #low(path: string, freeBytes: number, reserveBytes: number): void {
+    const { alarms, journal } = this.#options;
+    if (!this.#isLow) {
+      this.#isLow = true;
+      journal.note({
+        kind: "space",
+        found: `${freeBytes} bytes are free on the disk of ${path}`,
+        why: `${reserveBytes} are kept for deletes, compactions and leases`,
+        done: "the NOSPACE alarm is raised: what costs space is refused",
+      });
+    }
+    alarms().noRoom();
+  }
+
+  #back(): void {
+    const { alarms, hasQuota, journal } = this.#options;
+    this.#isLow = false;
+    const isOurs = hasQuota();
+    journal.note({
+      kind: "space",
+      found: "there is room on the disk again",
+      why: "it is half as much again as what is kept",
+      done: isOurs
+        ? "the NOSPACE alarm is cleared"
+        : "the NOSPACE alarm stays: the quota is used up",
+    });
+    if (isOurs) alarms().roomBack();
+  }
+}
