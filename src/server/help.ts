@@ -16,6 +16,9 @@ export const USAGE = `Usage:
   holdfast utl
     Work on the files of a member that does not run, as etcdutl; holdfast utl --help says more.
 
+  holdfast disaster DIR...
+    When a majority is lost for good: what the survivors have, and a cluster made of the best one.
+
   holdfast --version
     Show the version.
 
