@@ -9,6 +9,10 @@ import { PROCESS_FAULTS } from "./process-faults.ts";
 import { runProfile } from "./run-profile.ts";
 
 const ANSWERS_PER_SECOND_MIN = 100;
+/** What etcd 3.4.23 is known to do wrong, by the check that finds it. */
+const KNOWN_OF_ETCD: ReadonlyMap<string, string> = new Map([
+  ["watch bookmarkable", "etcd 15220, fixed in 3.4.25"],
+]);
 
 const { values } = parseArgs({
   options: {
@@ -51,7 +55,9 @@ for (const { name } of chosen) {
     say: (line) => console.log(`  ${line}`),
     ...(faults === undefined ? {} : { faults }),
   });
-  const { problems, answeredPerSecond, missing } = report;
+  const { answeredPerSecond, missing } = report;
+  const isKnown = (check: string): boolean => target === "etcd" && KNOWN_OF_ETCD.has(check);
+  const problems = report.problems.filter(({ check }) => !isKnown(check));
   const struck = [...report.faults].map(([fault, count]) => `${fault} ${count}`).join(", ");
   console.log(
     `${target} ${name}: ${report.calls} requests, ${report.answered} answered ` +
@@ -59,8 +65,11 @@ for (const { name } of chosen) {
       `${report.watches} watches were shown ${report.events} events; ${struck}`,
   );
   for (const [fault, why] of missing) console.log(`  not done: ${fault}: ${why}`);
-  for (const { check, text } of problems) console.log(`  ${check}: ${text}`);
-  if (problems.length === 0) console.log("  nothing is wrong");
+  for (const { check, text } of report.problems) {
+    const known = isKnown(check) ? ` (known: ${KNOWN_OF_ETCD.get(check)})` : "";
+    console.log(`  ${check}${known}: ${text}`);
+  }
+  if (problems.length === 0) console.log("  nothing is wrong that is not known");
   if (answeredPerSecond < ANSWERS_PER_SECOND_MIN) console.log("  too few answers to say so");
   isClean &&= problems.length === 0 && answeredPerSecond >= ANSWERS_PER_SECOND_MIN;
 }

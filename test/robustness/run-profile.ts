@@ -137,7 +137,8 @@ class ProfileRun {
     const seconds = (performance.now() - startedMs) / 1_000;
     const { answered } = this.#traffic.side;
     await this.#traffic.stop();
-    await pause(this.#traffic.leaseMaxMs + LEASE_SLACK_MS);
+    const hasLeases = this.#traffic.side.profile.leaseClients > 0;
+    if (hasLeases) await pause(this.#traffic.leaseMaxMs + LEASE_SLACK_MS);
     return this.#report(answered / seconds, await this.#verdict());
   }
 
