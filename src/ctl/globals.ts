@@ -88,7 +88,7 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     kind: "string",
     initial: "simple",
     help: "format of the output: fields, json, protobuf, simple or table",
-    values: FORMATS,
+    values: [...FORMATS, "pretty"],
   },
 ];
 

@@ -13,7 +13,7 @@ export function processIo(): CtlIo {
     stdout: (data) => write(STDOUT, data),
     stderr: (text) => write(STDERR, text),
     env: process.env,
-    isTerminal: process.stdout.isTTY,
+    isTerminal: process.stdout.isTTY === true,
     columns: process.stdout.columns ?? 80,
     readStdin,
     stdinLines,

@@ -4,7 +4,7 @@ import { globalHelp } from "../help.ts";
 
 export const options: Command = {
   usage: "",
-  examples: [],
+  examples: [{ line: "etcdctl options", says: "endpoints, TLS, time limits, formats" }],
   flags: [],
   run: async (context) => context.out(globalHelp()),
 };
