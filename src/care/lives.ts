@@ -24,7 +24,7 @@ import {
   MessageType,
   type PeerNote,
 } from "../wire/index.ts";
-import { Floors, lossOf } from "./floors.ts";
+import { Floors, lossOf, type Sighting } from "./floors.ts";
 
 /** `detect`: a peer that cannot be reached is waited for a moment. `strict`: for ever. */
 export type RollbackProtection = "detect" | "strict";
@@ -210,9 +210,10 @@ export class Lives {
     const note = message.note === undefined ? undefined : decodePeerNote(message.note);
     if (note !== undefined) {
       this.#ours.add(from);
-      const isStale = !this.#learn(message, note);
+      const sighting = this.#learn(message, note);
       if (type === HELLO) void this.#answer(from);
-      if (isStale) return false;
+      if (sighting === "new" && this.#why === undefined) this.#greet(HELLO, from);
+      if (sighting === "stale") return false;
     }
     if (type === HELLO || type === HELLO_RESP || this.#why !== undefined) return false;
     if (GUARDED.has(type) && this.#ours.has(from) && !this.#compared.has(from)) return false;
@@ -221,8 +222,7 @@ export class Lives {
     return true;
   }
 
-  /** False: its sender has a later life. */
-  #learn(message: Message, note: PeerNote): boolean {
+  #learn(message: Message, note: PeerNote): Sighting {
     const { id: self, reborn } = this.#options;
     const { from } = message;
     const before = this.floors.of(from).epoch;
@@ -239,7 +239,7 @@ export class Lives {
     for (const row of note.epochs) {
       if (row.id !== self && this.floors.raise(row)) this.#raised(row.id);
     }
-    return sighting !== "stale";
+    return sighting;
   }
 
   #raised(id: bigint): void {
@@ -247,22 +247,16 @@ export class Lives {
     this.#options.reborn(id);
   }
 
+  /** Words from before the sender knew of this life may show a loss, and never that there is none. */
   #judge(message: Message, floor: Floor): void {
     const { life, view } = this.#options;
     const { term, votedTerm, lastIndex } = view();
     const loss = lossOf({ life, term, votedTerm, lastIndex }, floor);
     if (loss !== undefined) return this.prove(loss);
-    const isAnswer = message.type === HELLO_RESP;
-    const known = this.#compared.get(message.from);
-    if (known !== undefined && !isAnswer) return;
-    // Only an answer says how far its sender is; without one, nothing is as far.
-    const far = Number.MAX_SAFE_INTEGER;
-    this.#compared.set(
-      message.from,
-      isAnswer
-        ? { term: message.rejectHint, lastTerm: message.logTerm, lastIndex: message.index }
-        : { term: far, lastTerm: far, lastIndex: far },
-    );
+    const isOfNow = floor.epoch === life.epoch && floor.nonce === life.nonce;
+    if (message.type !== HELLO_RESP || !isOfNow) return;
+    const { rejectHint, logTerm, index } = message;
+    this.#compared.set(message.from, { term: rejectHint, lastTerm: logTerm, lastIndex: index });
   }
 
   /** What the sender can not take back. */
