@@ -41,6 +41,8 @@ export interface Assessment {
 const FSYNC_SECONDS_MAX = 0.1;
 const CLOCK_SECONDS_MAX = 1;
 const SHARE_MAX = 0.8;
+/** Fewer between two looks say nothing: then all since the member's start are taken. */
+const FSYNCS_MIN = 100;
 /** Beyond what is on its way between two questions. */
 const LAG_ENTRIES_MAX = 1_000;
 
@@ -109,7 +111,8 @@ function rowOf(
 ): MemberRow {
   const clocks = metrics?.values(CLOCK).map(Math.abs) ?? [];
   const quota = status?.dbSizeQuotaBytes ?? 0;
-  const fsync = metrics?.quantile(FSYNC, 0.99, before);
+  const since = (metrics?.count(FSYNC) ?? 0) - (before?.count(FSYNC) ?? 0);
+  const fsync = metrics?.quantile(FSYNC, 0.99, since < FSYNCS_MIN ? undefined : before);
   return {
     id: member.id.toString(16),
     name: nameOf(member),
@@ -122,7 +125,7 @@ function rowOf(
         : Math.max(0, committed - status.raftAppliedIndex),
     dbBytes: status?.dbSizeBytes,
     quotaShare: status === undefined || quota === 0 ? undefined : status.dbSizeInUseBytes / quota,
-    fsyncSeconds: fsync ?? metrics?.quantile(FSYNC, 0.99),
+    fsyncSeconds: fsync,
     clockSeconds: clocks.length === 0 ? undefined : Math.max(...clocks),
     alarms: alarms
       .filter(({ memberId }) => memberId === member.id)
@@ -203,8 +206,8 @@ function hostTroubles({ metrics }: MemberLook, row: MemberRow, known: Known): st
   const told: string[] = [];
   if ((row.fsyncSeconds ?? 0) > FSYNC_SECONDS_MAX) {
     told.push(
-      `${name}: the disk is slow: 1 of 100 syncs of the log takes ${secondsText(row.fsyncSeconds)} or ` +
-        "more, and each write waits for it",
+      `${name}: the disk is slow: 1 of 100 syncs of the log takes about ` +
+        `${secondsText(row.fsyncSeconds)}, and each write waits for it`,
     );
   }
   if ((row.clockSeconds ?? 0) > CLOCK_SECONDS_MAX) {

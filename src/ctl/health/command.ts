@@ -89,7 +89,8 @@ function tell(context: Context, flags: Flags, look: Look, found: Assessment): vo
 function glance({ io }: Context, found: Assessment): string {
   return glanceText(found, {
     hasColours: io.isTerminal && (io.env["NO_COLOR"] ?? "") === "",
-    columns: io.isTerminal ? io.columns : Number.MAX_SAFE_INTEGER,
+    // A terminal that does not know its width says 0.
+    columns: (io.isTerminal && io.columns) || Number.MAX_SAFE_INTEGER,
   });
 }
 

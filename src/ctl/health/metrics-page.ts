@@ -52,6 +52,11 @@ export class MetricsPage {
     return buckets.find(({ count }) => count >= share * total)?.bound;
   }
 
+  /** How often a histogram has counted. */
+  count(name: string): number {
+    return this.value(`${name}_count`) ?? 0;
+  }
+
   #buckets(name: string, before?: MetricsPage): { bound: number; count: number }[] {
     const counted = before === undefined ? [] : before.#buckets(name);
     const earlier = new Map(counted.map(({ bound, count }) => [bound, count]));
