@@ -15,6 +15,7 @@ export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 export {
   lifePaths,
   nextLife,
+  readLife,
   readFloors,
   type StoredLife,
   writeFloors,

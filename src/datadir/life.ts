@@ -27,7 +27,8 @@ export async function nextLife(disk: Disk, path: string, nonce: number): Promise
   return { ...stored, epoch: stored.epoch + 1, nonce };
 }
 
-async function readLife(disk: Disk, path: string): Promise<StoredLife> {
+/** The stored one; number 0 when there is none. Rejects with DataDirectoryError. */
+export async function readLife(disk: Disk, path: string): Promise<StoredLife> {
   const bytes = await readWhole(disk, path);
   if (bytes === undefined) return NO_LIFE;
   const life = lifeOf(bytes.toString("utf8"));

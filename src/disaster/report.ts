@@ -90,6 +90,13 @@ function missingLines({
           "every acknowledged",
         "write is on at least one of them, and the most advanced one has them all",
       ];
+  if (missing.known > 0) {
+    lines.push(
+      `At least ${missing.known} entries are missing: index ${log.lastIndex + missing.known} is known ` +
+        "to have been",
+      "acknowledged by a member and committed",
+    );
+  }
   if (missing.unconfirmed > 0) {
     lines.push(
       `Kept, though it is not known whether they were acknowledged: the last ${missing.unconfirmed} ` +

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { lockDirectory } from "../host/index.ts";
+import { lifePaths, pathsOf, writeFloors, writeLife } from "../datadir/index.ts";
+import { hostDisk, lockDirectory } from "../host/index.ts";
 import { CLUSTER_ID, makeMember, temporary } from "./fixture.test.ts";
 import { hashAt, inspectSurvivor, type Survivor } from "./survivor.ts";
 
@@ -125,4 +126,22 @@ test("survivor: no directory, an empty one, etcd's, one without its log → each
   assert.deepEqual((await inspect(`${directory}/m`, walDirectory)).faults, []);
   rmSync(`${directory}/m/member/store`, { recursive: true });
   assert.match((await inspect(`${directory}/m`, walDirectory)).faults.join(), /there is no store/);
+});
+
+test("survivor: what it knew of the others' disks, and why it was kept out → told (BT-c5, E3)", async (t) => {
+  const directory = temporary(t);
+  await makeMember(directory);
+  assert.deepEqual((await inspect(directory)).care, { committed: 0, quarantine: undefined });
+  const { life, floors } = lifePaths(pathsOf(directory));
+  const none = { epoch: 1, nonce: 2, base: 0, term: 4, votedTerm: 4, ackTerm: 4 };
+  await writeFloors(hostDisk, floors, [
+    { id: 2n, ...none, match: 50, stable: 40 },
+    { id: 3n, ...none, match: 44, stable: 41 },
+  ]);
+  await writeLife(hostDisk, life, { epoch: 1, nonce: 2, base: 0, lost: "its disk went back" });
+  const { care, faults } = await inspect(directory);
+  assert.deepEqual(faults, []);
+  assert.deepEqual(care, { committed: 41, quarantine: "its disk went back" });
+  writeFileSync(floors, "nonsense");
+  assert.equal((await inspect(directory)).care.committed, 0);
 });

@@ -13,6 +13,9 @@ import {
   changeMembers,
   type DataDirectory,
   findDataDirectory,
+  lifePaths,
+  readFloors,
+  readLife,
   RECOVERY_READY,
   requestOf,
 } from "../datadir/index.ts";
@@ -44,6 +47,14 @@ export interface LogFacts {
   readonly torn: string | undefined;
 }
 
+/** What it knew of the others' disks, and they of its own. */
+export interface CareFacts {
+  /** Some member is known to have acknowledged up to here, and it is committed; 0 = nothing known. */
+  readonly committed: number;
+  /** Why this member was kept out of its cluster; undefined = it was not. */
+  readonly quarantine: string | undefined;
+}
+
 export interface StoreFacts {
   readonly applied: AppliedPoint;
   readonly revision: number;
@@ -66,11 +77,14 @@ export interface Survivor extends Place {
   readonly isUnfinished: boolean;
   readonly log: LogFacts | undefined;
   readonly store: StoreFacts | undefined;
+  readonly care: CareFacts;
   /** The members of its cluster as far as this one knows, by id. */
   readonly members: readonly MemberRecord[];
   /** Of the store's directory, within the data directory; undefined when there is none. */
   readonly storeDirectory: string | undefined;
 }
+
+const NOTHING_KNOWN: CareFacts = { committed: 0, quarantine: undefined };
 
 export async function turn(): Promise<void> {
   await new Promise<void>((resolve) => systemTimers.soon(resolve));
@@ -121,6 +135,7 @@ function unread(place: Place, ...faults: string[]): Survivor {
     isUnfinished: false,
     log: undefined,
     store: undefined,
+    care: NOTHING_KNOWN,
     members: [],
     storeDirectory: undefined,
   };
@@ -151,6 +166,7 @@ class Inspection {
   readonly #members = new Map<bigint, MemberRecord>();
   #store: StoreFacts | undefined;
   #log: LogFacts | undefined;
+  #care = NOTHING_KNOWN;
   #storeDirectory: string | undefined;
 
   constructor(place: Place, paths: DataDirectory) {
@@ -175,15 +191,15 @@ class Inspection {
       await this.#try(() => this.#readLog());
       if (this.#faults.length === 0) break;
     }
-    const members = [...this.#members.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    const [faults, log, store_] = [this.#faults, this.#log, this.#store];
+    await this.#try(() => this.#readCare());
     return {
       ...this.#place,
       isUnfinished: false,
-      faults,
-      log,
-      store: store_,
-      members,
+      faults: this.#faults,
+      log: this.#log,
+      store: this.#store,
+      care: this.#care,
+      members: [...this.#members.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
       storeDirectory: this.#storeDirectory,
     };
   }
@@ -264,6 +280,16 @@ class Inspection {
       `the log in ${wal} ends at index ${lastIndex}, the store holds index ${applied}: one of them ` +
         "is from another time",
     );
+  }
+
+  /** Floors that are damaged tell nothing, and nothing depends on them. */
+  async #readCare(): Promise<void> {
+    const { life, floors } = lifePaths(this.#paths);
+    const known = (await readFloors(hostDisk, floors)) ?? [];
+    this.#care = {
+      committed: Math.max(0, ...known.map(({ stable }) => stable)),
+      quarantine: (await readLife(hostDisk, life)).lost,
+    };
   }
 
   #followMembers(entry: Entry): void {

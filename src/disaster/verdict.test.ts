@@ -14,6 +14,7 @@ interface Given {
   readonly learners?: readonly bigint[];
   readonly faults?: readonly string[];
   readonly clusterId?: bigint;
+  readonly committed?: number;
 }
 
 function survivor(given: Given): Survivor {
@@ -28,6 +29,7 @@ function survivor(given: Given): Survivor {
     walDirectory: undefined,
     faults: given.faults ?? [],
     isUnfinished: false,
+    care: { committed: given.committed ?? 0, quarantine: undefined },
     members: rows,
     storeDirectory: `/data/m${id}/member/store`,
     log: {
@@ -89,6 +91,7 @@ test("verdict: what may be missing at most, by how many voters are lost of how m
     present: 1,
     lost: ["m1", "m3"],
     mayBeMissing: true,
+    known: 0,
     unconfirmed: 4,
   });
   // A majority of four is three: one of the two survivors has every acknowledged write.
@@ -102,6 +105,17 @@ test("verdict: what may be missing at most, by how many voters are lost of how m
     { id: 4n, members: 4, learners: [4n], index: 90 },
   );
   assert.deepEqual([learner.voters, learner.present, learner.mayBeMissing], [3, 1, true]);
+});
+
+test("verdict: a survivor knows of committed entries that none has → so many are missing at least (BT-c5, E3)", () => {
+  const [first, second] = [
+    { id: 1n, members: 4 },
+    { id: 2n, members: 4, index: 90, committed: 130 },
+  ];
+  const missing = missingOf(first, second);
+  assert.deepEqual([missing.mayBeMissing, missing.known], [true, 30]);
+  const text = verdictText(judge([survivor(first), survivor(second)], undefined));
+  assert.match(text, /At least 30 entries are missing: index 130 is known to have been/);
 });
 
 test("verdict: survivors that are a majority, or a cluster of one → no recovery is needed", () => {

@@ -34,8 +34,10 @@ export interface Missing {
   readonly present: number;
   /** Names, or ids, of the voters that are lost. */
   readonly lost: readonly string[];
-  /** The lost are a majority: what only they had acknowledged is gone. */
+  /** The lost are a majority: what only they had acknowledged is gone; or `known` says so. */
   readonly mayBeMissing: boolean;
+  /** Committed entries of which a survivor knows, and which the chosen one has not. */
+  readonly known: number;
   /** Entries of the chosen one that are kept, though it does not know them as committed. */
   readonly unconfirmed: number;
 }
@@ -95,11 +97,14 @@ function missingFrom(chosen: IntactSurvivor, intact: readonly IntactSurvivor[]):
   const voters = chosen.members.filter(({ isLearner }) => !isLearner);
   const ids = new Set(intact.map(({ log }) => log.memberId));
   const lost = voters.filter(({ id }) => !ids.has(id));
+  const committed = Math.max(...intact.map(({ care }) => care.committed));
+  const known = Math.max(0, committed - chosen.log.lastIndex);
   return {
     voters: voters.length,
     present: voters.length - lost.length,
     lost: lost.map(nameOf).sort(),
-    mayBeMissing: lost.length >= majorityOf(voters.length),
+    mayBeMissing: lost.length >= majorityOf(voters.length) || known > 0,
+    known,
     unconfirmed: chosen.log.lastIndex - chosen.log.commit,
   };
 }
@@ -153,6 +158,11 @@ function warningsOf(chosen: IntactSurvivor, survivors: readonly Survivor[]): str
     warnings.push(
       "its cluster had raised the alarm CORRUPT, for this member or another: compare its hash with a " +
         "backup's. The recovery drops all alarms",
+    );
+  }
+  if (chosen.care.quarantine !== undefined) {
+    warnings.push(
+      `${chosen.directory} had been kept out of its cluster: ${chosen.care.quarantine}`,
     );
   }
   const own = chosen.members.find(({ id }) => id === chosen.log.memberId);

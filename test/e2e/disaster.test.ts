@@ -15,7 +15,7 @@ import { Shell } from "../harness/shell.ts";
 const SEED = numberFromEnv("SEED", 1);
 const IS_LONG = process.env["LONG_SUITE"] === "1";
 /** Stories in which each step is killed once. */
-const KILLED = IS_LONG ? 50 : 1;
+const KILLED = numberFromEnv("DISASTER_RUNS", IS_LONG ? 50 : 1);
 const WRITERS = 8;
 const ACKNOWLEDGED_MIN = 600;
 const CATCH_UP_MS_MAX = 60_000;
