@@ -25,6 +25,14 @@ export type DiskOperation =
   | "truncate"
   | "rename";
 
+/** A bit that was changed, and what its byte became. */
+export interface Flip {
+  readonly path: string;
+  readonly offset: number;
+  readonly bit: number;
+  readonly flipped: number;
+}
+
 /** The process that made the call is gone. */
 export class DiskCrashed extends Error {
   constructor() {
@@ -203,22 +211,25 @@ export class SimulatedDisk implements Disk {
   /** Changes one bit on the medium. */
   flip(path: string, offset: number, bit: number): void {
     const node = this.#file(path);
-    const into = Buffer.alloc(1);
-    node.read(into, offset);
-    node.write(Buffer.of((into[0] as number) ^ (1 << bit)), offset);
+    node.write(Buffer.of(this.#byteAt(path, offset) ^ (1 << bit)), offset);
     node.settle();
   }
 
-  /** Whether there is a file of this name. */
-  has(path: string): boolean {
-    return this.#find(path)?.kind === "file";
+  /** Changes the bit back, unless something else was written there since. */
+  unflip({ path, offset, bit, flipped }: Flip): boolean {
+    if (this.#find(path)?.kind !== "file" || this.#byteAt(path, offset) !== flipped) return false;
+    this.flip(path, offset, bit);
+    return true;
+  }
+
+  #byteAt(path: string, offset: number): number {
+    const into = Buffer.alloc(1);
+    this.#file(path).read(into, offset);
+    return into[0] as number;
   }
 
   /** Changes any bit of any written sector; undefined when no wanted file has one. */
-  flipAnywhere(
-    prng: Prng,
-    isWanted: (path: string) => boolean,
-  ): { path: string; offset: number; bit: number } | undefined {
+  flipAnywhere(prng: Prng, isWanted: (path: string) => boolean): Flip | undefined {
     const written: { path: string; sector: number }[] = [];
     this.#eachFile(this.#root, "", (path, node) => {
       if (!isWanted(path)) return;
@@ -230,7 +241,7 @@ export class SimulatedDisk implements Disk {
     const bit = prng.below(8);
     if (offset >= this.#file(path).size) return undefined;
     this.flip(path, offset, bit);
-    return { path, offset, bit };
+    return { path, offset, bit, flipped: this.#byteAt(path, offset) };
   }
 
   #eachFile(

@@ -4,6 +4,7 @@ export {
   type DiskOperation,
   SimulatedDisk,
   type SimulatedDiskOptions,
+  type Flip,
 } from "./disk.ts";
 export { ModelStore, ModelTransaction } from "./model-store.ts";
 export { type Recorded, type RecordedEvent, WatchRecorder } from "./watch-recorder.ts";

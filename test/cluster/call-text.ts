@@ -37,7 +37,7 @@ function operationText(operation: Operation): string {
   if (kind === "put") {
     return `put ${key}=${operation.value}${operation.lease === "0" ? "" : ` lease ${operation.lease}`}`;
   }
-  const keys = operation.rangeEnd === "" ? key : `[${key}, ${operation.rangeEnd})`;
+  const keys = operation.rangeEnd === "" ? key : `[${key}, ${visible(operation.rangeEnd)})`;
   if (kind === "delete") return `delete ${keys}`;
   const revision = operation.revision === 0 ? "" : ` at ${operation.revision}`;
   return `range ${keys}${revision}${operation.limit === 0 ? "" : ` limit ${operation.limit}`}`;
@@ -52,4 +52,9 @@ function resultText(result: Result): string {
   if (result.kind === "delete") return `deleted ${result.deleted}`;
   const pairs = result.pairs.map(({ key, value, modRevision }) => `${key}=${value}@${modRevision}`);
   return `{${pairs.join(" ")}}`;
+}
+
+/** The end of everything is a zero byte. */
+function visible(key: string): string {
+  return JSON.stringify(key).slice(1, -1);
 }

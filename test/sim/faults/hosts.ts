@@ -1,12 +1,7 @@
 /** Brings hosts down and up again, and knows which of them have reason not to come up. */
+import type { Flip } from "../../../src/testing/index.ts";
 import type { Cluster } from "../../cluster/harness.ts";
 import type { ClusterNode } from "../../cluster/node.ts";
-
-interface Flip {
-  readonly path: string;
-  readonly offset: number;
-  readonly bit: number;
-}
 
 export function urlOf(host: string): string {
   return `http://${host}:2380`;
@@ -90,9 +85,10 @@ export class Hosts {
     const flips = this.#flips.get(node) ?? [];
     if (flips.length === 0) return false;
     this.#flips.set(node, []);
-    for (const { path, offset, bit } of flips.reverse()) {
-      if (node.disk.has(path)) node.disk.flip(path, offset, bit);
-      this.#cluster.note(`${node.host} disk: bit ${bit} of byte ${offset} of ${path} put back`);
+    for (const flip of flips.reverse()) {
+      const became = node.disk.unflip(flip) ? "put back" : "no longer there";
+      const { path, offset, bit } = flip;
+      this.#cluster.note(`${node.host} disk: bit ${bit} of byte ${offset} of ${path} ${became}`);
     }
     node.mayFail = (this.#diskFaults.get(node) ?? 0) > 0;
     return true;

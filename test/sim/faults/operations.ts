@@ -1,6 +1,9 @@
 /** What operators do to a cluster while it works. */
 import { anyNode, type FaultRun } from "./run.ts";
 
+/** Revisions that a compaction leaves, at most. */
+const KEPT_MAX = 200;
+
 export const operations = {
   moveLeader: (run: FaultRun) => {
     const leader = run.cluster.leader();
@@ -10,12 +13,12 @@ export const operations = {
     leader.running.moveLeader(node.id, { done: ignore, refused: ignore });
   },
 
-  /** What the checks at the end of a run still look at stays: the newest half. */
   compact: (run: FaultRun) => {
     const { cluster, prng, done } = run;
     const node = anyNode(run);
     if (node.member === undefined) return;
-    const revision = Math.floor(node.member.currentRevision / 2);
+    const revision = node.member.currentRevision - prng.below(KEPT_MAX);
+    if (revision < 1) return;
     const compaction = { revision, physical: prng.chance(0.3) };
     run.mayCompact(revision);
     const asked = cluster.propose(node, { kind: "compaction", compaction });
