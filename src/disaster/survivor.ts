@@ -49,7 +49,7 @@ export interface LogFacts {
 
 /** What it knew of the others' disks, and they of its own. */
 export interface CareFacts {
-  /** Some member is known to have acknowledged up to here, and it is committed; 0 = nothing known. */
+  /** Some member is known to have acknowledged up to here, and it is committed; 0 = not known. */
   readonly committed: number;
   /** Why this member was kept out of its cluster; undefined = it was not. */
   readonly quarantine: string | undefined;
