@@ -1,8 +1,8 @@
 /**
  * Reads an image of the store back: what it says, and what its records come to.
  *
- * A member does it in a thread (thread-reader.ts): a large store is seconds of work, and an index of
- * its keys where something was compacted. What is here is the work itself.
+ * A member does it in a thread (thread-reader.ts): a large store is seconds of work, and an index
+ * of its keys where something was compacted. What is here is the work itself.
  */
 import type { AppliedPoint } from "../backend/index.ts";
 import { hashRows } from "../mvcc/index.ts";

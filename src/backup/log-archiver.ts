@@ -5,8 +5,8 @@
  * that is slow, full or gone costs the member nothing. When it takes so long that the log has let
  * go of entries, there is a gap, which only a new image of the store closes.
  *
- * A piece is written under a name that no restore looks at; it gets its own when all of it is on the
- * medium and was read back.
+ * A piece is written under a name that no restore looks at; it gets its own when all of it is on
+ * the medium and was read back.
  */
 import type { AppliedPoint } from "../backend/index.ts";
 import type { Clock, Disk, Logger, OpenFile } from "../seam/index.ts";

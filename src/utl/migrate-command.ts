@@ -1,8 +1,8 @@
 /**
- * `migrate` (UT-06). etcd rewrites rows of its store for the binary that is to open it. Ours are the
- * same for every version that Holdfast answers as, and the storage version is the cluster's: there
- * is nothing to rewrite, and changing the cluster's version on one member alone would make it
- * differ from the others. So this says what is the case, and who changes it.
+ * `migrate` (UT-06). etcd rewrites rows of its store for the binary that is to open it. Ours are
+ * the same for every version that Holdfast answers as, and the storage version is the cluster's:
+ * there is nothing to rewrite, and changing the cluster's version on one member alone would make
+ * it differ from the others. So this says what is the case, and who changes it.
  */
 import { Exit, UtlError, type UtlIo } from "./io.ts";
 import { lineWriter } from "./log-lines.ts";
