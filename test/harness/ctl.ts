@@ -7,6 +7,8 @@ export interface CtlOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly password?: string;
+  /** When stdin, read as lines, comes to its end; else at once. */
+  readonly endsAfter?: Promise<void>;
 }
 
 export interface CtlResult {
@@ -67,6 +69,7 @@ export class CtlRun {
       readStdin: () => Promise.resolve(input),
       stdinLines: async function* () {
         yield* input.toString("utf8").match(/[^\n]*\n|[^\n]+$/g) ?? [];
+        await options.endsAfter;
       },
       readPassword: () => Promise.resolve(options.password ?? ""),
       onInterrupt: (handle) => {

@@ -1,4 +1,5 @@
 /** `watch -i`: watches and requests for progress, one a line. */
+import type { Watch } from "../../client/index.ts";
 import type { Context } from "../context.ts";
 import { CtlError, Exit } from "../exit.ts";
 import { FlagError, Flags, parseFlags } from "../flags.ts";
@@ -12,7 +13,7 @@ export async function watchInteractively(
 ): Promise<void> {
   const client = await context.client();
   /** Of each watch, whether its next sign of progress was asked for. */
-  const asked: { isAsked: boolean }[] = [];
+  const asked: { isAsked: boolean; readonly watching: Watch }[] = [];
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
   const start = (words: readonly string[], line: string): void => {
@@ -20,9 +21,9 @@ export async function watchInteractively(
     const { args, dashAt } = readFlags(words, flags);
     const plan = watchPlan(args, dashAt, preset);
     if (plan.keys.length === 0) throw new CtlError("bad number of arguments", Exit.BAD_ARGS);
-    const state = { isAsked: false };
     try {
       const watching = begin(client, plan, flags, true);
+      const state = { isAsked: false, watching };
       asked.push(state);
       const isProgressShown = (): boolean => {
         const isShown = state.isAsked || flags.on("progress-notify");
@@ -44,13 +45,17 @@ export async function watchInteractively(
       context.err(`Invalid command: ${line} (watch and progress supported)\n`);
     } else if (words[0] === "progress") {
       for (const state of asked) state.isAsked = true;
-      client.requestProgress();
+      // A watch that is not there yet would not be answered.
+      void Promise.allSettled(asked.map(({ watching }) => watching.created)).then(() =>
+        client.requestProgress(),
+      );
     } else if (words[0] !== "watch") {
       context.err(`Invalid command ${line} (only support watch)\n`);
     } else if (words.length < 2 && preset.length === 0) {
       context.err(`Invalid command ${line} (command type or key is not provided)\n`);
     } else start(words.slice(1), line);
   }
+  for (const { watching } of asked) watching.cancel();
   throw new CtlError("error reading watch request line: EOF", Exit.INVALID_INPUT);
 }
 
