@@ -99,3 +99,65 @@ test("simulated disk: a crash inside a durable write → the call rejects", asyn
   release.now?.();
   await assert.rejects(write, DiskCrashed);
 });
+
+test("simulated disk: power lost inside the third change → it rejects, what was before stays", async () => {
+  const disk = new SimulatedDisk();
+  const file = await disk.open("/a", "create");
+  await disk.syncDirectory("/");
+  let wasLost = false;
+  disk.interruptNext(2, () => {
+    wasLost = true;
+    disk.crash(new Prng(1));
+  });
+  await file.writeDurable(Buffer.from("one"), 0);
+  await file.read(Buffer.alloc(3), 0);
+  await file.sync();
+  assert.ok(!wasLost);
+  await assert.rejects(file.writeDurable(Buffer.from("two"), 512), DiskCrashed);
+  assert.ok(wasLost);
+  assert.equal((await text(disk, "/a")).slice(0, 3), "one");
+  const again = await disk.open("/a", "write");
+  disk.interruptNext(0, () => assert.fail("it was taken back"));
+  disk.cancelInterruption();
+  await again.writeDurable(Buffer.from("two"), 0);
+});
+
+test("simulated disk: a bit flips in what was written → and back, unless it was written anew", async () => {
+  const disk = new SimulatedDisk();
+  const file = await disk.open("/a", "create");
+  assert.equal(
+    disk.flipAnywhere(new Prng(1), () => true),
+    undefined,
+  );
+  await file.writeDurable(Buffer.alloc(512, "x"), 4096);
+  assert.equal(
+    disk.flipAnywhere(new Prng(1), (path) => path !== "/a"),
+    undefined,
+  );
+  const flip = disk.flipAnywhere(new Prng(1), () => true);
+  assert.ok(flip !== undefined && flip.offset >= 4096 && flip.offset < 4608);
+  assert.notEqual((await text(disk, "/a"))[flip.offset], "x");
+  assert.ok(disk.unflip(flip));
+  assert.equal((await text(disk, "/a"))[flip.offset], "x");
+  assert.ok(!disk.unflip(flip));
+  await disk.remove("/a");
+  assert.ok(!disk.unflip(flip));
+});
+
+test("simulated disk: calls and their failures → told and counted", async () => {
+  const disk = new SimulatedDisk();
+  const calls: string[] = [];
+  disk.onCall = (operation, path, offset, bytes) => {
+    calls.push(`${operation} ${path} ${offset} ${bytes}`);
+  };
+  const file = await disk.open("/a", "create");
+  disk.failNext("read", "EIO");
+  await file.write(Buffer.from("abc"), 7);
+  await assert.rejects(file.read(Buffer.alloc(2), 1), { code: "EIO" });
+  await assert.rejects(disk.open("/b", "read"), { code: "ENOENT" });
+  const wanted = ["open /a 0 0", "write /a 7 3", "read /a 1 2", "open /b 0 0"];
+  assert.deepEqual(calls, wanted);
+  assert.equal(disk.failed, 1);
+  disk.crash(new Prng(2));
+  assert.equal(disk.sectorsLost <= 1, true);
+});
