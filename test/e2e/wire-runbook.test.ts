@@ -166,6 +166,18 @@ cluster is healthy
     );
   });
 
+  test("health, over TLS → the same lines, and the glance (EQ-d2)", async () => {
+    const text = await book.print(0, "etcdctl3.sh health");
+    assert.ok(text.includes("\ncluster is healthy\n\nMEMBER "), text);
+    for (const name of ["etcd_0", "etcd_1", "etcd_2"]) {
+      // A figure in each column: Status, /health and /metrics answered.
+      assert.match(
+        text,
+        new RegExp(`^${name} +<${name}> +(leader|follower) +3\\.7\\.1 .* m?s  `, "m"),
+      );
+    }
+  });
+
   test("rolling restart under load → no acknowledged write lost, no error (EQ-d1, EQ-d4)", async () => {
     const pair = book.pki.issue("writer");
     const tls = {
