@@ -19,8 +19,11 @@ import { type Standing, type Verdict, verdictOf } from "./verdict.ts";
 export const REPORT_ENTRIES = 64;
 /** How long a difference may stay undecided, for members that do not answer, until writes stop. */
 export const UNDECIDED_MS_MAX = 2_000;
-/** A member that waits for another's store is sent one again after this. */
+/** A member that waits for another's store is sent one again after this, and twice as long ... */
 export const RESYNC_RETRY_MS = 5_000;
+const RESYNC_RETRY_MS_MAX = 300_000;
+
+const FIRST_RESYNC = { dueAtMs: Number.NEGATIVE_INFINITY, delayMs: RESYNC_RETRY_MS };
 
 export interface ConsistencyMember {
   readonly id: bigint;
@@ -56,7 +59,8 @@ export class Consistency {
   /** Members that were found to differ and not yet to agree again. */
   readonly #differing = new Set<bigint>();
   #quarantined: readonly bigint[] = [];
-  readonly #sentAtMs = new Map<bigint, number>();
+  /** Members that were sent a store, and when they are to be sent the next. */
+  readonly #resyncs = new Map<bigint, { dueAtMs: number; delayMs: number }>();
   #undecidedSinceMs: number | undefined;
   #isStampWrong = false;
   /** Newest index at which a leader's stamp was right. */
@@ -142,7 +146,7 @@ export class Consistency {
 
   #leave(): void {
     this.#comparison.clear();
-    this.#sentAtMs.clear();
+    this.#resyncs.clear();
     this.#quarantined = [];
     this.#undecidedSinceMs = undefined;
     this.#isSplitTold = false;
@@ -154,7 +158,7 @@ export class Consistency {
     for (const id of this.#quarantined) {
       if (now.includes(id)) continue;
       this.#comparison.forget(id);
-      this.#sentAtMs.delete(id);
+      this.#resyncs.delete(id);
       this.#differing.delete(id);
     }
     this.#quarantined = now;
@@ -257,9 +261,10 @@ export class Consistency {
     const { id: self, members, resync } = this.#options;
     for (const id of this.#quarantined) {
       if (id === self || !members().some((member) => member.id === id)) continue;
-      const sentAtMs = this.#sentAtMs.get(id);
-      if (sentAtMs !== undefined && nowMs - sentAtMs < RESYNC_RETRY_MS) continue;
-      this.#sentAtMs.set(id, nowMs);
+      const { dueAtMs, delayMs } = this.#resyncs.get(id) ?? FIRST_RESYNC;
+      if (nowMs < dueAtMs) continue;
+      const nextMs = Math.min(2 * delayMs, RESYNC_RETRY_MS_MAX);
+      this.#resyncs.set(id, { dueAtMs: nowMs + delayMs, delayMs: nextMs });
       resync(id);
     }
   }

@@ -40,6 +40,12 @@ import type { RaftStorage } from "./raft-storage.ts";
 /** The context of a MsgSnap that is to replace a state, and not a log. */
 const RESYNC = Buffer.from("resync", "latin1");
 
+class StoreNotWanted extends Error {
+  constructor() {
+    super("this member keeps its own store");
+  }
+}
+
 export interface SnapshotsOptions {
   readonly member: RaftMember;
   readonly inbox: SnapshotInbox;
@@ -159,6 +165,8 @@ export class Snapshots {
   }
 
   async #receive(arrival: SnapshotArrival): Promise<void> {
+    const isResync = arrival.message.context.equals(RESYNC);
+    if (isResync && !this.#options.member.care.state.wantsStore) throw new StoreNotWanted();
     const { inbox } = this.#options;
     const { message, format = "bbolt" } = arrival;
     const metadata = message.snapshot?.metadata;
@@ -204,13 +212,12 @@ export class Snapshots {
     const { member, disk, paths, openBackend, openStore, logger } = this.#options;
     const { driver } = member;
     const care = member.care.state;
-    if (!care.isApplyHeld) throw new Error("this member's state is not in doubt");
     if (message.term < driver.term) throw new Error("the sender leads no more");
     const { index } = member.local.backend.applied;
     if (point.index < index) throw new Error(`it is of index ${point.index}, here is ${index}`);
     await care.reaches(point);
     // Whatever came meanwhile, a state that is sound again is not replaced.
-    if (!care.isApplyHeld) throw new Error("this member's state is no longer in doubt");
+    if (!care.wantsStore) throw new StoreNotWanted();
     const old = member.local;
     await old.retire();
     await installStore({ disk, paths });

@@ -26,6 +26,9 @@ import { QUARANTINE_REPEAT_MS, RESYNC_WAIT_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 
 const POLL_MS = 20;
+/** So often within a day another store helps; after that what is wrong is not the data. */
+const REPLACED_MAX = 3;
+const DAY_MS = 24 * 3_600_000;
 /** Of what is written down about states that differ. */
 const DIVERGENCE_ENTRIES_MAX = 1_000;
 const DIVERGENCE_BYTES_MAX = 4 * 1024 * 1024;
@@ -81,6 +84,16 @@ export class StateCare {
   /** Clients are refused: what this member would answer may be wrong. */
   get isQuarantined(): boolean {
     return this.consistency.isSuspect || this.#isInTrouble;
+  }
+
+  /** It would take another member's store now. */
+  get wantsStore(): boolean {
+    return this.isApplyHeld && !this.#isHardware;
+  }
+
+  /** Its store was replaced again and again: the machine is at fault, and a person is wanted. */
+  get #isHardware(): boolean {
+    return this.#options.journal.recent("replaced", DAY_MS) >= REPLACED_MAX;
   }
 
   /** Nothing is applied to a state that is going to be replaced. */
@@ -141,6 +154,7 @@ export class StateCare {
         why,
         done: "this member serves no client until it has another one's store; it goes on voting",
       });
+      if (this.#isHardware) this.#tellHardware();
       return;
     }
     journal.note({
@@ -152,6 +166,17 @@ export class StateCare {
     this.#isHealed = false;
     // Entries may have come that were held.
     driver().storeCaughtUp();
+  }
+
+  #tellHardware(): void {
+    this.#options.journal.note({
+      kind: "hardware",
+      found: `its store was replaced ${REPLACED_MAX} times within a day`,
+      why: "data that rots again at once is a matter of memory, disk or controller",
+      done:
+        "this member stays out; move it to another machine: " +
+        `holdfast ctl member replace ${formatId(this.#options.id)}`,
+    });
   }
 
   #handOver(to: readonly bigint[]): void {
