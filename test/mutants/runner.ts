@@ -12,7 +12,7 @@ export interface Hunt {
 export interface HuntOptions {
   readonly firstSeed: number;
   readonly seeds: number;
-  /** A child that takes longer hangs, which counts as caught: the mutant never ends. */
+  /** What takes longer is given up, and not caught. */
   readonly minutesMax: number;
 }
 
@@ -43,8 +43,10 @@ function runTrial(copy: Copy, { name }: Mutant, options: HuntOptions): Promise<F
       clearTimeout(timer);
       const line = stdout.trim().split("\n").at(-1) ?? "";
       if (code === 0 && line.startsWith("{")) return resolve(JSON.parse(line) as Found);
-      const check = signal === null ? "crashed" : "never ended";
-      resolve({ isCaught: true, check, text: stderr.slice(-1_000), tried: "1 process" });
+      const isCaught = signal === null;
+      const check = isCaught ? "crashed" : "";
+      const tried = isCaught ? "1 process" : `${minutesMax} minutes`;
+      resolve({ isCaught, check, text: stderr.slice(-1_000), tried });
     });
   });
 }
