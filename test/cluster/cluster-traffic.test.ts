@@ -1,4 +1,4 @@
-/** Each profile on a cluster that is left alone: all that it is for happens, and nothing is wrong. */
+/** Each profile on a cluster that is left alone: what it is for happens, and nothing is wrong. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../../src/base/index.ts";

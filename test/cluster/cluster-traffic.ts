@@ -83,7 +83,7 @@ export class ClusterTraffic {
     this.traffic.end();
   }
 
-  /** What is wrong; empty = nothing. Others than its clients may have compacted up to `compacted`. */
+  /** What is wrong; empty = nothing. Others may have compacted up to `compacted`. */
   problems(compacted = 0): Problem[] {
     const cluster = this.#cluster;
     const { chronicle } = cluster.invariants;

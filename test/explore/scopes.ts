@@ -32,7 +32,7 @@ const LEAVING = {
 export const SCOPES: readonly Scope[] = [
   /** Votes: members that crash and forget, candidates at the same time, answers that come twice. */
   { name: "votes", options: { ...NOTHING, termMax: 3, crashesMax: 2, duplicatesMax: 1 } },
-  /** Logs: two leaders of old have left entries that nobody else has; one comes back (thesis 3.6.2). */
+  /** Logs: two leaders of old have left entries that nobody else has (thesis 3.6.2). */
   {
     name: "logs",
     options: {

@@ -1,6 +1,6 @@
 /**
- * A client as Kubernetes has them: it lists its objects, keeps them up to date by a watch from there
- * on, and changes them under the condition that they are still as it knows them.
+ * A client as Kubernetes has them: it lists its objects, keeps them up to date by a watch from
+ * there on, and changes them under the condition that they are still as it knows them.
  */
 import type { ClientSide } from "./client-side.ts";
 import type { WatchHandle } from "./endpoint.ts";

@@ -1,6 +1,6 @@
 /**
- * The multi-version store as it ought to be: every key's versions, in order of revisions. It answers
- * any request as of any revision, and so is the measure for what clients were told.
+ * The multi-version store as it ought to be: every key's versions, in order of revisions. It
+ * answers any request as of any revision, and so is the measure for what clients were told.
  */
 import type {
   Compare,

@@ -1,6 +1,6 @@
 /**
- * What etcd promises of watches, held against what really happened: filter, ordered, unique, atomic,
- * reliable, resumable, bookmarkable, prev_kv and is-create.
+ * What etcd promises of watches, held against what really happened: filter, ordered, unique,
+ * atomic, reliable, resumable, bookmarkable, prev_kv and is-create.
  */
 import type { HistoryEvent, Pair, Problem, WatchRecord, WatchRequest } from "./history.ts";
 import { isInRange, type Replay, sameEvent, samePair } from "./replay.ts";

@@ -1,5 +1,5 @@
 /**
- * All patches still fit the sources, and a few mutants are hunted; `npm run mutants` hunts them all.
+ * All patches still fit the sources, and a few mutants are hunted; `npm run mutants` hunts all.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

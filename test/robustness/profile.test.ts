@@ -1,4 +1,4 @@
-/** A short run of what `npm run robustness` does at length, and the joint history of its watches. */
+/** A short run of what `npm run robustness` does at length, and the history of its watches. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UNDER_TEST } from "../harness/process.ts";
