@@ -9,7 +9,7 @@ import {
   putRequestOf,
   rangeRequestOf,
 } from "./kv-messages.ts";
-import { METHODS } from "./methods.ts";
+import { METHODS, STREAMS } from "./methods.ts";
 import { TxnBuilder, type TxnParts, txnRequestOf } from "./txn.ts";
 import type {
   Bytes,
@@ -49,6 +49,23 @@ export class Kv {
   get(key: Bytes, options: GetOptions = {}): Promise<RangeResponse> {
     const request = rangeRequestOf(key, options, this.#namespace);
     return this.#core.unary(this.#methods.range, request, options);
+  }
+
+  /**
+   * As `get`, but the server sends a large range in pieces and never holds all of it. Servers older
+   * than 3.7 refuse with UNIMPLEMENTED, and all refuse orders but the keys' and revision bounds.
+   */
+  async getStream(key: Bytes, options: GetOptions = {}): Promise<RangeResponse> {
+    const stream = await this.#core.stream(STREAMS.rangeStream, options);
+    try {
+      await stream.send(rangeRequestOf(key, options, this.#namespace));
+      stream.halfClose();
+      const pieces: Buffer[] = [];
+      for await (const piece of stream) pieces.push(piece);
+      return this.#methods.range.decode(Buffer.concat(pieces));
+    } finally {
+      stream.cancel();
+    }
   }
 
   put(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResponse> {

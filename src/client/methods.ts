@@ -1,4 +1,5 @@
 /** The calls of etcd's API that this library makes, and what a failed one allows (FR-34). */
+import { ByteReader } from "../base/index.ts";
 import {
   type AlarmRequest,
   AlarmType,
@@ -355,6 +356,12 @@ export const METHODS = {
 
 /** Streams by name. */
 export const STREAMS = {
+  /** Pieces of a RangeResponse: joined, they are the whole one (RS-04). */
+  rangeStream: {
+    path: "/etcdserverpb.KV/RangeStream",
+    encode: (request: RangeRequest) => marshal(encodeRangeRequest, request),
+    decode: (bytes: Buffer): Buffer => rangePiece(bytes),
+  },
   watch: {
     path: "/etcdserverpb.Watch/Watch",
     encode: (request: WatchRequest) => marshal(encodeWatchRequest, request),
@@ -381,3 +388,15 @@ export const STREAMS = {
     },
   },
 } as const satisfies Record<string, StreamMethod<never, unknown>>;
+
+/** Field 1 of a RangeStreamResponse, as it came. */
+function rangePiece(bytes: Buffer): Buffer {
+  const reader = new ByteReader(bytes);
+  const pieces: Buffer[] = [];
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === 10) pieces.push(reader.bytes());
+    else reader.skip(tag);
+  }
+  return Buffer.concat(pieces);
+}

@@ -12,6 +12,7 @@ import {
   hasEtcd,
   run,
   type Server,
+  start,
   startAs34,
 } from "../harness/process.ts";
 
@@ -121,9 +122,9 @@ async function fill(server: Server): Promise<void> {
     const done = await etcdctl(server, ["put", key as string], { input: value || "x" });
     assert.equal(done.code, 0, done.stderr);
   }
-  const binary = Buffer.from("ff00fe8041c3a9c328", "hex").toString("latin1");
-  const lines = `\n\nput "bin\\xff\\x00" "${[...binary].map((b) => `\\x${b.charCodeAt(0).toString(16).padStart(2, "0")}`).join("")}"\n\n`;
-  const done = await etcdctl(server, ["txn"], { input: `${lines}` });
+  const binary = "ff00fe8041c3a9c328".replace(/../g, "\\x$&");
+  const input = `\n\nput "bin\\xff\\x00" "${binary}"\n\n`;
+  const done = await etcdctl(server, ["txn"], { input });
   assert.equal(done.code, 0, done.stderr);
 }
 
@@ -539,6 +540,19 @@ describe("CT etcdctl 3.4 and ours print the same", { skip, concurrency: false },
         ctl([AS_34, ...nowhere, ...args]),
       ]);
       same(their, our, args.join(" "));
+    }
+  });
+
+  test("CT-01 get --stream: a server without RangeStream → said so", async () => {
+    const etcd = await start("etcd");
+    try {
+      const { code, stderr } = await ctl(["--endpoints", etcd.address, "get", "a", "--stream"]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^Error: the server has no RangeStream, .*leave --stream out\n$/);
+      const plain = await ctl(["--endpoints", etcd.address, "put", "a", "1"]);
+      assert.deepEqual(plain, { code: 0, stdout: "OK\n", stderr: "" });
+    } finally {
+      await etcd.dispose();
     }
   });
 });

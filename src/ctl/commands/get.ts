@@ -47,7 +47,10 @@ export const get: Command = {
   run: async (context, args, flags) => {
     const { key, request } = getRequest(args, flags);
     const client = await context.client();
-    const answer = await client.kv.get(key, { ...request, timeoutMs: context.timeoutMs });
+    const options = { ...request, timeoutMs: context.timeoutMs };
+    const answer = await (flags.on("stream")
+      ? client.kv.getStream(key, options).catch(explainStream)
+      : client.kv.get(key, options));
     if (flags.on("count-only") && context.format !== "fields") {
       throw new CtlError("--count-only is only for `--write-out=fields`", Exit.BAD_ARGS);
     }
@@ -63,6 +66,19 @@ export const get: Command = {
     context.print({ ...printable, pretty });
   },
 };
+
+/** gRPC's code for a method that the server does not have. */
+const UNIMPLEMENTED = 12;
+
+function explainStream(error: Error & { code?: number }): never {
+  const isMissing = error.code === UNIMPLEMENTED && !error.message.includes("custom sort");
+  if (!isMissing || error.message.includes("revision filters")) throw error;
+  throw new CtlError(
+    `the server has no RangeStream, which etcd 3.7 brought (${error.message}); leave --stream out`,
+    Exit.ERROR,
+    error,
+  );
+}
 
 const TARGETS: Readonly<Record<string, GetRequest["sortTarget"]>> = {
   "": "key",
