@@ -45,7 +45,7 @@ export const MEMBER: readonly Mutant[] = [
   {
     name: "20418-read-confirmed-by-another-round",
     story:
-      "etcd to 3.6: after a pause of the process, an answer to an earlier question confirmed a later read.",
+      "etcd: after a pause of the process, an answer to an earlier question confirmed a later read.",
     patches: [
       {
         file: "src/member/read-rounds.ts",

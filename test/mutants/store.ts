@@ -88,7 +88,7 @@ export const STORE: readonly Mutant[] = [
   {
     name: "17780-revision-lowered-by-compaction",
     story:
-      "etcd to 3.5.13: the newest revisions were deletions, and compacted; after a crash the store took a lower revision for its newest.",
+      "etcd 3.5.13: the newest revisions were deletions, and compacted; after a crash the store took a lower revision for its newest.",
     patches: [
       DELETION_DROPPED,
       {
@@ -109,7 +109,7 @@ export const STORE: readonly Mutant[] = [
   {
     name: "19179-unfinished-compaction-forgotten",
     story:
-      "etcd to 3.5.17: after a crash in the middle of a compaction the member knew no more what was compacted.",
+      "etcd 3.5.17: after a crash in the middle of a compaction the member knew no more what was compacted.",
     patches: [
       {
         file: "src/mvcc/compaction.ts",
@@ -129,7 +129,7 @@ export const STORE: readonly Mutant[] = [
   {
     name: "18089-deletion-dropped-at-its-revision",
     story:
-      "etcd to 3.5.13: compaction at the revision of a deletion removed it, and a watch from that revision missed it.",
+      "etcd 3.5.12: compaction at the revision of a deletion removed it, and a watch from that revision missed it.",
     patches: [DELETION_DROPPED],
     trial: {
       kind: "simulate",
@@ -152,7 +152,7 @@ export const STORE: readonly Mutant[] = [
   {
     name: "18667-compacted-read-in-transaction",
     story:
-      "etcd to 3.5.16: a transaction that read a compacted revision was refused by one member and applied by another.",
+      "etcd: a transaction that read a compacted revision was refused by one member and applied by another.",
     patches: [
       {
         file: "src/apply/txn.ts",

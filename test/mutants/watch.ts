@@ -38,8 +38,7 @@ export const WATCH: readonly Mutant[] = [
   },
   {
     name: "20221-future-watch-lowered-by-snapshot",
-    story:
-      "etcd to 3.6.2: a watch of a future revision began too early when its member took in a snapshot.",
+    story: "etcd: a watch of a future revision began too early when its member took in a snapshot.",
     patches: [
       {
         file: HUB,
@@ -71,7 +70,7 @@ export const WATCH: readonly Mutant[] = [
   {
     name: "17529-slow-reader-loses-events",
     story:
-      "etcd to 3.5.12: a watch whose stream was full for a while went on behind events that it had not been sent.",
+      "etcd 3.5.12: a watch whose stream was full for a while went on behind events that it had not been sent.",
     patches: [
       {
         file: "src/watch/live.ts",
