@@ -17,6 +17,8 @@ import {
 const root = temporaryDirectory("restore");
 const theirs = join(root, "theirs.db");
 let reference: State;
+/** Of etcd, at revisions after its compaction. */
+const earlier: { readonly revision: number; readonly hash: number }[] = [];
 
 interface State {
   readonly hash: number;
@@ -99,6 +101,9 @@ before(async () => {
     await fill(etcd);
     await ctl(etcd, "snapshot", "save", theirs);
     reference = await stateOf(etcd);
+    for (let revision = reference.revision - 6; revision < reference.revision; revision += 1) {
+      earlier.push({ revision, hash: (await stateOf(etcd, revision)).hash });
+    }
   } finally {
     await etcd.dispose();
   }
@@ -131,6 +136,16 @@ test("restore: real etcd's snapshot → Holdfast has its keys, leases, revision 
   });
   assert.deepEqual((await stateOf(own, reference.revision)).hash, reference.hash);
   assert.equal((await ctl(own, "get", "new", "--print-value-only")).trim(), "1");
+});
+
+test("utl: hashkv of real etcd's snapshot → what etcd says of itself, at the newest and earlier revisions (UT-05)", async () => {
+  const hashAt = async (...revision: string[]): Promise<{ hash: number; hashRevision: number }> =>
+    JSON.parse((await utl("hashkv", theirs, "-w", "json", ...revision)).stdout);
+  const newest = await hashAt();
+  assert.deepEqual([newest.hash, newest.hashRevision], [reference.hash, reference.revision]);
+  for (const { revision, hash } of earlier) {
+    assert.equal((await hashAt("--rev", `${revision}`)).hash, hash, `revision ${revision}`);
+  }
 });
 
 test("restore: Holdfast's snapshot → real etcdctl restores it, real etcd has the same hash (MA-07, UT-02, SN-03)", async () => {
