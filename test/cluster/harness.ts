@@ -13,6 +13,8 @@ import { systemDigests } from "../../src/host/index.ts";
 import type { MembershipChange, MemberSettings, Waiter } from "../../src/member/index.ts";
 import { type LinkConditions, ManualTime, SimulatedNetwork } from "../../src/testing/index.ts";
 import {
+  AlarmAction,
+  AlarmType,
   decodeKeyValue,
   emptyPutRequest,
   emptyRangeRequest,
@@ -421,7 +423,19 @@ export class Cluster {
     this.network.heal();
     for (const node of this.nodes) if (node.process.isPaused) node.process.resume();
     await this.startAll();
+    await this.untilLeader();
+    await this.retried((node) => this.#disarmSpace(node));
     await this.untilEven();
+  }
+
+  /** As an operator does when there is room again. */
+  async #disarmSpace(node: ClusterNode): Promise<void> {
+    await this.ask<void>(node, (member, waiter) => member.readIndex(waiter));
+    for (const { memberId, alarm } of node.running.alarms()) {
+      if (alarm !== AlarmType.NOSPACE) continue;
+      const disarmed = { action: AlarmAction.DEACTIVATE, memberId, alarm };
+      await this.propose(node, { kind: "alarm", alarm: disarmed });
+    }
   }
 
   /** Every live member has applied all that any of them has. */

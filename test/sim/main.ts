@@ -22,9 +22,9 @@ const USAGE = `npm run sim -- [options]
   --replay FILE  the run of a case that was kept, instead of seeds
   --results FILE one line for each run is added; the totals are of all its lines
   --out DIR      where a failing run's smallest case goes (default .cache/sim)
+  --smaller K    runs spent on making a failing plan smaller (default 200)
   --quiet        only failures and totals`;
 
-const MINIMISE_RUNS_MAX = 200;
 const LINES_SHOWN = 60;
 
 function parse() {
@@ -39,6 +39,7 @@ function parse() {
       replay: { type: "string" },
       results: { type: "string" },
       out: { type: "string", default: ".cache/sim" },
+      smaller: { type: "string", default: "200" },
       quiet: { type: "boolean", default: false },
     },
   });
@@ -91,7 +92,7 @@ async function explain(outcome: Outcome, commit: string, flags: Flags): Promise<
   console.log("looking for a smaller plan ...");
   const stillFails = async (candidate: Plan) =>
     (await simulate({ seed, plan: candidate })).failure?.check === failure?.check;
-  const smallest = await minimise(plan, stillFails, { runsMax: MINIMISE_RUNS_MAX });
+  const smallest = await minimise(plan, stillFails, { runsMax: Number(flags.smaller) });
   const base = join(flags.out, `seed-${seed}-members-${plan.members}`);
   const check = failure?.check ?? "unknown";
   const story = failure?.message.split("\n")[0] ?? "";
