@@ -21,9 +21,11 @@ async function run(words: readonly string[], env: Record<string, string> = {}): 
     env,
     isTerminal: false,
     columns: 80,
+    rows: 24,
     readStdin: () => Promise.resolve(Buffer.alloc(0)),
     stdinLines: async function* () {},
     readPassword: () => Promise.resolve(""),
+    onTyped: () => undefined,
     onInterrupt: () => () => undefined,
     start: () => assert.fail("nothing is to be started"),
   };
@@ -127,4 +129,11 @@ test("CT TLS: half a key pair, files that are not there → said, exit code 128"
   });
   const { code, stderr } = await run(["get", "a", "--cacert=/no/such"]);
   assert.deepEqual([code, stderr], [128, "Error: open /no/such: no such file or directory\n"]);
+});
+
+test("CT-31 commands that are etcdutl's since 3.6 → said where they are, exit code 1", async () => {
+  const { code, stdout, stderr } = await run(["snapshot", "restore", "a.db", "--data-dir", "x"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /"snapshot restore" works on files.*\(holdfast utl snapshot restore\)/);
+  assert.match((await run(["migrate", "--data-dir=x"])).stderr, /holdfast utl migrate/);
 });

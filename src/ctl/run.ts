@@ -159,9 +159,21 @@ async function withoutCommand(
   }
   if (args[0] === "help") return io.stdout(await helpOf(table, topic, findCommand(table, topic)));
   if (isV2) throw new CtlError(noV2(args));
+  const moved = MOVED.find((name) => topic.slice(0, 2).join(" ").startsWith(name));
+  if (moved !== undefined) throw new CtlError(whereItIs(moved));
   const group = groupHelp(table, topic[0] as string);
   if (group !== undefined) return io.stdout(group);
   throw new CtlError(`unknown command "${args[0]}" for "etcdctl"\nRun 'etcdctl --help' for usage.`);
+}
+
+/** What etcdctl had up to 3.5: commands that work on files, which are etcdutl's since. */
+const MOVED = ["snapshot restore", "snapshot status", "migrate"];
+
+function whereItIs(name: string): string {
+  return (
+    `"${name}" works on files, not on servers: it is a command of etcdutl ` +
+    `(holdfast utl ${name}), with the same arguments`
+  );
 }
 
 function noV2(args: readonly string[]): string {
