@@ -6,15 +6,21 @@ export interface CtlIo {
   stdout(data: string | Uint8Array): void;
   stderr(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether stdout is a terminal, and its width. */
+  /** Whether stdout is a terminal, and its size now. */
   readonly isTerminal: boolean;
   readonly columns: number;
+  readonly rows: number;
   /** All of stdin. Rejects when it cannot be read. */
   readStdin(): Promise<Buffer>;
   /** Lines of stdin with their newline; the last may have none. */
   stdinLines(): AsyncIterable<string>;
   /** Asks at the terminal without showing what is typed. */
   readPassword(prompt: string): Promise<string>;
+  /**
+   * Hands out what is typed, letter by letter and without showing it, until the returned function
+   * is called; Ctrl-C is a letter then. Undefined when stdin is no terminal.
+   */
+  onTyped(take: (text: string) => void): (() => void) | undefined;
   /** Runs `handle` at each SIGINT and SIGTERM until the returned function is called. */
   onInterrupt(handle: (signal: "SIGINT" | "SIGTERM") => void): () => void;
   /**

@@ -14,10 +14,16 @@ export function processIo(): CtlIo {
     stderr: (text) => write(STDERR, text),
     env: process.env,
     isTerminal: process.stdout.isTTY === true,
-    columns: process.stdout.columns ?? 80,
+    get columns() {
+      return process.stdout.columns ?? 80;
+    },
+    get rows() {
+      return process.stdout.rows ?? 24;
+    },
     readStdin,
     stdinLines,
     readPassword,
+    onTyped,
     onInterrupt,
     start: (words, env) => startChild(words, env, "inherit"),
   };
@@ -85,6 +91,20 @@ function readPassword(prompt: string): Promise<string> {
     stdin.on("data", take);
     stdin.resume();
   });
+}
+
+function onTyped(take: (text: string) => void): (() => void) | undefined {
+  const { stdin } = process;
+  if (!stdin.isTTY) return undefined;
+  stdin.setRawMode(true);
+  stdin.setEncoding("utf8");
+  stdin.on("data", take);
+  stdin.resume();
+  return () => {
+    stdin.off("data", take);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
 }
 
 /** Byte by byte, so that what follows is left for the command. */

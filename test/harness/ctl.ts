@@ -7,6 +7,8 @@ export interface CtlOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly password?: string;
+  /** Types at the terminal, from when the command listens. */
+  readonly typed?: (type: (text: string) => void) => void;
   /** When stdin, read as lines, comes to its end; else at once. */
   readonly endsAfter?: Promise<void>;
 }
@@ -66,12 +68,17 @@ export class CtlRun {
       env: options.env ?? {},
       isTerminal: options.isTerminal ?? false,
       columns: 100,
+      rows: 24,
       readStdin: () => Promise.resolve(input),
       stdinLines: async function* () {
         yield* input.toString("utf8").match(/[^\n]*\n|[^\n]+$/g) ?? [];
         await options.endsAfter;
       },
       readPassword: () => Promise.resolve(options.password ?? ""),
+      onTyped: (take) => {
+        options.typed?.(take);
+        return options.typed === undefined ? undefined : () => undefined;
+      },
       onInterrupt: (handle) => {
         this.#handlers.add(handle);
         return () => this.#handlers.delete(handle);

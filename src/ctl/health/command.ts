@@ -2,15 +2,14 @@
  * `holdfast health`: the lines and exit codes that etcd-health.sh prints, and below them in one
  * glance who leads, who is behind, and what is wrong with what to do about it (EQ-d2, BT-d6).
  */
-import type { Client } from "../../client/index.ts";
 import { type Command, type FlagSpec, switchFlag } from "../command.ts";
 import type { Context } from "../context.ts";
 import { CtlError, CtlExit, Exit } from "../exit.ts";
 import type { Flags } from "../flags.ts";
-import { httpGet } from "../http-get.ts";
-import { tlsOf } from "../open-client.ts";
+import { isPausedFor } from "../pause.ts";
 import { type Assessment, assess } from "./assess.ts";
-import { type Asker, listByFirst, type Look, lookAt } from "./look.ts";
+import { askerOf } from "./asker.ts";
+import { type Asker, type Look, lookAt } from "./look.ts";
 import { changes, glanceText, healthJson } from "./show.ts";
 
 const EXIT_LIST_FAILED = 4;
@@ -37,7 +36,7 @@ export const health: Command = {
   flags: FLAGS,
   run: async (context, _, flags) => {
     const format = formatOf(context);
-    const asker = askerOf(context, flags, await context.client());
+    const asker = askerOf(context, await context.client(), flags.durationMs("timeout"));
     const look = await lookOrEnd(context, asker);
     const found = assess(look, context.minor);
     if (format === "json") context.out(healthJson(found));
@@ -51,22 +50,6 @@ function formatOf(context: Context): "simple" | "json" {
   const { format } = context;
   if (format === "simple" || format === "json") return format;
   throw new CtlError(`${format} not supported as output format`, Exit.BAD_FEATURE);
-}
-
-function askerOf(context: Context, flags: Flags, client: Client): Asker {
-  const timeoutMs = flags.durationMs("timeout");
-  const tls = tlsOf(flags, client.endpoints);
-  const options = { timeoutMs, failFast: true };
-  return {
-    minor: context.minor,
-    list: () => listByFirst(client, timeoutMs),
-    get: async (url) => (await httpGet(url, { tls, timeoutMs })).body,
-    status: (endpoint) => client.at(endpoint).status(options),
-    alarms: async (endpoint) => {
-      const { alarms } = await client.maintenance.alarms("none", { ...options, endpoint });
-      return alarms;
-    },
-  };
 }
 
 async function lookOrEnd(context: Context, asker: Asker): Promise<Look> {
@@ -136,18 +119,4 @@ function redrawn(context: Context, flags: Flags, { look, found }: Seen): string 
     : glance(context, found);
   const head = `${new Date().toISOString()}  cluster is ${found.verdict}`;
   return `${head}\n\n${text}`;
-}
-
-/** False when it was interrupted. */
-function isPausedFor(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve(!signal.aborted);
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
 }
