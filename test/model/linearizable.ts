@@ -18,6 +18,9 @@ const PROBLEMS_MAX = 10;
 /** Choices that are tried before a history is given up as undecided. */
 const TRIES_MAX = 200_000;
 
+/** A store begins at revision 1, which holds nothing. */
+const FIRST_WRITTEN = 2;
+
 /** How a revision came to be. */
 export type Cause =
   | { readonly kind: "call"; readonly call: Call }
@@ -112,6 +115,10 @@ class Explainer {
         else answers.push(call);
         continue;
       }
+      if (revision < FIRST_WRITTEN) {
+        this.#complain(`${name(call)} was told revision ${revision}, which nobody writes`);
+        continue;
+      }
       const other = this.#claims.get(revision);
       if (other === undefined) this.#claims.set(revision, call);
       else this.#complain(`${name(other)} and ${name(call)} were both told revision ${revision}`);
@@ -164,7 +171,7 @@ class Explainer {
   /** Depth first over the choices, without recursion: histories are long. */
   #explainAll(last: number): void {
     const choices: { revision: number; rest: Step[] }[] = [];
-    let revision = 2;
+    let revision = FIRST_WRITTEN;
     let deepest: Deepest | undefined;
     for (;;) {
       const problem = this.#answersAt(revision - 1);
