@@ -26,7 +26,7 @@ const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** What stands there is no store's header. */
 export class DamagedHeader extends Error {}
 
-/** Throws a DamagedHeader that says what was found. A file that is missing or empty is a new one. */
+/** Throws a DamagedHeader that says what was found. A missing or empty file is a new one. */
 export function checkHeader(path: string): void {
   let descriptor: number;
   try {

@@ -1,4 +1,4 @@
-/** A store that cannot be used makes room for another one, and is kept for whoever looks into it. */
+/** A store that cannot be used makes room for another one, and is kept for who looks into it. */
 import type { Disk } from "../seam/index.ts";
 import { type DataDirectory, parentOf } from "./data-directory.ts";
 

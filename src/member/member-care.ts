@@ -63,7 +63,7 @@ export class MemberCare {
     });
   }
 
-  /** Something was not what was written: another member's store replaces it, or an alarm is raised. */
+  /** Something is not what was written: another member's store replaces it, or an alarm rises. */
   report(error: Error): void {
     if (!this.mends(error)) this.#options.alarms().damaged(error);
   }
@@ -81,7 +81,7 @@ export class MemberCare {
     return this.#options.member.id;
   }
 
-  /** An entry of the new segment has to be applied before the old ones may go: one without effect. */
+  /** An entry of the new segment must be applied before the old ones go: one without effect. */
   async #forsakeLog(error: Error): Promise<void> {
     const { member, parts, releaser } = this.#options;
     parts.journal.note({

@@ -1,4 +1,4 @@
-/** Reads what the log holds once more, and believes none of it: rot is found before it is needed. */
+/** Reads once more what the log holds, and believes none of it: rot is found before it matters. */
 import type { Disk } from "../seam/index.ts";
 import type { GrowingLog } from "./range-reader.ts";
 import { SegmentReader } from "./segment-reader.ts";

@@ -219,7 +219,7 @@ export type RaftOperation =
   | { kind: "leaseRevoke"; leaseRevoke: LeaseRevokeRequest }
   | { kind: "leaseCheckpoint"; checkpoints: LeaseCheckpoint[] }
   | { kind: "alarm"; alarm: AlarmRequest }
-  /** The incarnation, 16 hex digits, is beside what etcd knows of: it comes with the first version. */
+  /** The incarnation, 16 hex digits, is beside what etcd knows: it comes with the first version. */
   | { kind: "clusterVersionSet"; version: string; incarnation?: string }
   | { kind: "memberAttributesSet"; memberId: bigint; attributes: MemberAttributes }
   | { kind: "downgradeInfoSet"; enabled: boolean; version: string }

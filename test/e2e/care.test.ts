@@ -105,7 +105,7 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
     assert.equal(hashes.size, 1, [...hashes].join(", "));
   }
 
-  /** What is written is in the store's file, and nowhere in memory: the store moves to a new one. */
+  /** What is written is in the store's file and nowhere in memory: the store moves to another. */
   async function written(member: ClusterMember): Promise<void> {
     await member.client.must(METHODS.range, { key: keyOf(0) });
     await member.client.must(METHODS.defragment, {});
