@@ -149,7 +149,7 @@ export const PROCESS_FAULTS: readonly ProcessFault[] = [
   },
   {
     name: "replace",
-    missing: NEVER,
+    missing: ({ cluster }) => (cluster.members.length < 3 ? "too few members" : false),
     strike: async (site) => {
       const { cluster, prng } = site;
       const candidates = cluster.members.filter(({ name }) => name !== "m1");
