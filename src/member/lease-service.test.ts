@@ -70,12 +70,33 @@ function setUp() {
   return { ...all, waiter, heard, depose, times };
 }
 
-test("leases: renewed at the leader → its TTL, without a round; unknown → 0, no error (LE-04)", () => {
+test("leases: renewed at the leader → its TTL, without a round (LE-04)", () => {
   const { service, answers, rounds, waiter } = setUp();
   service.keepAlive(LEASE, waiter);
-  service.keepAlive(99n, waiter);
-  assert.deepEqual(answers, [TTL_SECONDS, 0]);
+  assert.deepEqual(answers, [TTL_SECONDS]);
   assert.equal(rounds.length, 0);
+});
+
+test("leases: unknown to the leader → 0, no error, once it knows that it leads still (LE-04)", async () => {
+  const { service, answers, rounds, waiter, lessor, world, asked, time, heard, depose } = setUp();
+  service.keepAlive(99n, waiter);
+  assert.deepEqual(answers, []);
+  rounds.shift()?.done();
+  assert.deepEqual(answers, [0]);
+  // Granted meanwhile, as the round brought to light.
+  service.keepAlive(98n, waiter);
+  assert.equal(lessor.grant(98n, TTL_SECONDS), undefined);
+  lessor.expired(time.monotonicMs(), 10);
+  rounds.shift()?.done();
+  assert.deepEqual(answers, [0, TTL_SECONDS]);
+  // Another leads: it is asked.
+  service.keepAlive(97n, waiter);
+  depose(2n);
+  world.leader = 2n;
+  rounds.shift()?.refused(errors.NotPrimaryLessor);
+  time.advance(QUESTION_RETRY_MS);
+  await heard();
+  assert.deepEqual(asked, ["renew 97 of 2"]);
 });
 
 test("leases: renewed elsewhere → asked of the leader; unknown there → 0, no error (LE-04)", async () => {

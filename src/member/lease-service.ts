@@ -75,12 +75,26 @@ export class LeaseService {
 
   /** False: this member is not the one to ask. */
   renewHere(leaseId: bigint, waiter: Waiter<number>): boolean {
-    const { isPrimary, isHeldUp, readIndex } = this.#options;
+    const { isPrimary, isHeldUp } = this.#options;
     if (!isPrimary()) return false;
-    if (!isHeldUp()) {
-      this.#keeper.keepAlive(leaseId, waiter);
+    if (isHeldUp()) {
+      this.#renewInRound(leaseId, waiter);
       return true;
     }
+    this.#keeper.keepAlive(leaseId, {
+      // Who was deposed unknowingly has not heard of leases granted and renewed elsewhere since.
+      done: (ttlSeconds) => {
+        if (ttlSeconds > 0) waiter.done(ttlSeconds);
+        else this.#renewInRound(leaseId, waiter);
+      },
+      refused: (error) => waiter.refused(error),
+    });
+    return true;
+  }
+
+  /** Once a majority has said that this member leads. */
+  #renewInRound(leaseId: bigint, waiter: Waiter<number>): void {
+    const { isPrimary, readIndex } = this.#options;
     readIndex({
       done: () => {
         if (isPrimary()) this.#keeper.keepAlive(leaseId, waiter);
@@ -88,7 +102,6 @@ export class LeaseService {
       },
       refused: () => waiter.refused(errors.NotPrimaryLessor),
     });
-    return true;
   }
 
   times(leaseId: bigint, withKeys: boolean, waiter: Waiter<LeaseAnswer>): void {
