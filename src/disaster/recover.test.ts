@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { test } from "node:test";
-import { openDataDirectory } from "../datadir/index.ts";
+import { openDataDirectory, pathsOf } from "../datadir/index.ts";
 import { hostDisk } from "../host/index.ts";
 import type { Disk } from "../seam/index.ts";
 import { makeMember, type MemberOptions, recordsOf, temporary } from "./fixture.test.ts";
@@ -81,6 +81,26 @@ test("recover: a log in a directory of its own is moved and kept likewise", asyn
   const kept = { directory: mark?.keptDirectory ?? "", walDirectory: mark?.keptWalDirectory };
   assert.match(kept.walDirectory ?? "", /wal\.before-disaster-/);
   assert.equal((await intact(kept)).log.memberId, 1n);
+});
+
+test("recover: killed while it took over another member's store → the store that its log counts on", async (t) => {
+  const place = { directory: temporary(t), walDirectory: undefined };
+  await makeMember(place.directory, { puts: PUTS });
+  const { store, incoming, replaced } = pathsOf(place.directory);
+  renameSync(store, incoming);
+  const old = temporary(t);
+  await makeMember(old, { puts: 3, unapplied: 0 });
+  cpSync(pathsOf(old).store, replaced, { recursive: true });
+  await recoverAt(place);
+  const { mark } = (await checkRecovered(place)).store;
+  assert.equal(existsSync(pathsOf(mark?.keptDirectory ?? "").incoming), true, "kept as it was");
+
+  // The one before, when nothing had come in its place yet.
+  const early = { directory: temporary(t), walDirectory: undefined };
+  await makeMember(early.directory, { puts: PUTS });
+  renameSync(pathsOf(early.directory).store, pathsOf(early.directory).replaced);
+  await recoverAt(early);
+  await checkRecovered(early);
 });
 
 test("recover: the disk refuses before it is ready → nothing has changed, nothing is left behind", async (t) => {
