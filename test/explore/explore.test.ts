@@ -7,11 +7,11 @@ import { SCOPES } from "./scopes.ts";
 const IS_LONG = process.env["LONG_SUITE"] !== undefined;
 /** Depth of the slice, and of the long suite. */
 const DEPTHS: Readonly<Record<string, readonly [number, number]>> = {
-  votes: [7, 12],
+  votes: [7, 10],
   logs: [20, 1_000],
-  joint: [9, 16],
-  writes: [9, 15],
-  mixed: [6, 9],
+  joint: [9, 13],
+  writes: [9, 13],
+  mixed: [6, 8],
 };
 
 for (const { name, options } of SCOPES) {

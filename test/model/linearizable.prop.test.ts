@@ -9,7 +9,7 @@ import { RunOfHand } from "./fixture.ts";
 import { type Call, kv, type KvRequest, type Operation, range, type Response } from "./history.ts";
 import { changedSomething, explain } from "./linearizable.ts";
 
-const RUNS = Number(process.env["PROP_RUNS"] ?? 150);
+const RUNS = Math.min(3_000, Number(process.env["PROP_RUNS"] ?? 150));
 const STEPS = 150;
 const CALLS_OPEN_MAX = 6;
 
