@@ -66,6 +66,10 @@ export function failureOf(error: unknown, atMs: number): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof CheckFailed) return { check: error.check, message, atMs };
   if (/^seed \d+: waited/.test(message)) return { check: "stuck", message, atMs };
+  // The cluster itself has found a member out.
+  if (/^breach: \S+ is accused/.test(message)) {
+    return { check: "no member is accused", message, atMs };
+  }
   const known = BEGINNINGS.find(([beginning]) => message.startsWith(beginning));
   const stack = error instanceof Error ? (error.stack ?? message) : message;
   return known === undefined
