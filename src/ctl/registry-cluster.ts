@@ -50,6 +50,18 @@ export const CLUSTER_COMMANDS: readonly Entry[] = [
   },
   {
     group: "Cluster",
+    name: "member replace",
+    summary: "Puts a new member in the place of one that is lost",
+    load: async () => (await import("./commands/member-replace.ts")).memberReplace,
+  },
+  {
+    group: "Cluster",
+    name: "rolling-restart",
+    summary: "Restarts or upgrades all members, one at a time",
+    load: async () => (await import("./commands/rolling-restart.ts")).rollingRestart,
+  },
+  {
+    group: "Cluster",
     name: "endpoint health",
     summary: "Asks each endpoint whether it is healthy",
     load: async () => (await endpoint()).endpointHealth,

@@ -1,4 +1,5 @@
 /** `holdfast ctl`, also called etcdctl: finds the command, reads its flags, runs it. */
+import { errors } from "../errors/index.ts";
 import type { Command, Entry } from "./command.ts";
 import { readCompat } from "./compat.ts";
 import { Context } from "./context.ts";
@@ -18,8 +19,14 @@ export async function runCtl(words: readonly string[], io: CtlIo): Promise<numbe
     if (error instanceof CtlExit) return error.exitCode;
     noteConnection(error, io);
     io.stderr(`Error: ${(error as Error).message}\n`);
-    return error instanceof CtlError ? error.exitCode : Exit.ERROR;
+    return exitCodeOf(error as Error);
   }
+}
+
+/** A login that fails counts as a connection that cannot be made, as in etcdctl. */
+function exitCodeOf(error: Error): number {
+  if (error instanceof CtlError) return error.exitCode;
+  return error.message === errors.AuthFailed.message ? Exit.BAD_CONNECTION : Exit.ERROR;
 }
 
 /**

@@ -131,19 +131,23 @@ export class Mirror {
 
   /** All keys as they are at one revision, which is given back. */
   async copyAll(signal: AbortSignal): Promise<number> {
-    const { source, prefix, rename } = this.#options;
-    const end = { prefix: true, signal, limit: PAGE_PAIRS };
-    let page = await source.kv.get(prefix, end);
+    const { source, rename } = this.#options;
+    const prefix = Buffer.from(this.#options.prefix);
+    const options = { fromKey: true, signal, limit: PAGE_PAIRS };
+    let page = await source.kv.get(prefix, options);
     const { revision } = page.header;
     for (;;) {
+      const kvs = page.kvs.filter(({ key }) => key.subarray(0, prefix.length).equals(prefix));
       await this.#send(
-        page.kvs.map((kv) => op.put(rename(kv.key), kv.value)),
+        kvs.map((kv) => op.put(rename(kv.key), kv.value)),
         signal,
       );
       const last = page.kvs.at(-1)?.key;
-      if (!page.more || last === undefined) return revision;
-      const key = Buffer.concat([last, Buffer.from([0])]);
-      page = await source.kv.get(key, { ...rangeTo(prefix), signal, limit: PAGE_PAIRS, revision });
+      // The keys that begin with the prefix stand together.
+      const isOver = kvs.length < page.kvs.length || !page.more;
+      if (isOver || last === undefined) return revision;
+      const next = Buffer.concat([last, Buffer.from([0])]);
+      page = await source.kv.get(next, { ...options, revision });
     }
   }
 
@@ -185,16 +189,4 @@ function byRevision(events: readonly WatchEvent[]): WatchEvent[][] {
     groups.at(-1)?.push(event);
   }
   return groups;
-}
-
-/** The end of all keys that begin with `prefix`, for pages that begin behind its start. */
-function rangeTo(prefix: string): { rangeEnd: Buffer } | { fromKey: true } {
-  const end = Buffer.from(prefix);
-  for (let at = end.length - 1; at >= 0; at -= 1) {
-    const byte = end[at] as number;
-    if (byte === 0xff) continue;
-    end[at] = byte + 1;
-    return { rangeEnd: end.subarray(0, at + 1) };
-  }
-  return { fromKey: true };
 }

@@ -56,9 +56,12 @@ async function lookOrEnd(context: Context, asker: Asker): Promise<Look> {
   try {
     return await lookAt(asker);
   } catch (error) {
-    const why = error instanceof AggregateError ? error.errors : [error];
-    context.out("cluster may be unhealthy: failed to list members\n");
-    for (const one of why as Error[]) context.err(`Error: ${one.message}\n`);
+    const failures = (error instanceof AggregateError ? error.errors : [error]) as Error[];
+    const errors = failures.map(({ message }) => message);
+    if (formatOf(context) === "json") {
+      context.out(`${JSON.stringify({ verdict: "unknown", isHealthy: false, errors })}\n`);
+    } else context.out("cluster may be unhealthy: failed to list members\n");
+    for (const message of errors) context.err(`Error: ${message}\n`);
     throw new CtlExit(EXIT_LIST_FAILED);
   }
 }
