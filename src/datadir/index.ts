@@ -8,8 +8,8 @@ export {
   pathsOf,
   RECOVERY_READY,
 } from "./data-directory.ts";
-export { readPeers, writePeers } from "./peers-file.ts";
-export { setStoreAside } from "./set-aside.ts";
+export { type KnownPeers, readPeers, writePeers } from "./peers-file.ts";
+export { setLogAside, setStoreAside } from "./set-aside.ts";
 export { SnapshotRefused } from "./errors.ts";
 export { deriveClusterId, deriveMemberId, formatId } from "./ids.ts";
 export {
@@ -21,7 +21,7 @@ export {
   writeFloors,
   writeLife,
 } from "./life.ts";
-export { type Rejoin, removeRejoin, resumeRejoin, writeRejoin } from "./rejoin.ts";
+export { type Rejoin, REJOIN_NOTE, removeRejoin, resumeRejoin, writeRejoin } from "./rejoin.ts";
 export { type ImageOptions, openImage } from "./image.ts";
 export { importedPoint, importStore, type ImportOptions } from "./import-store.ts";
 export {

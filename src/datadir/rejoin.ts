@@ -16,6 +16,8 @@ import { readWhole, writeWhole } from "./whole-file.ts";
 /** Copies of data that were moved aside. Beyond: the oldest go. */
 const KEPT_MAX = 3;
 const MARK = ".quarantine-";
+/** The note, in the data directory. */
+export const REJOIN_NOTE = "rejoin.json";
 
 export interface Rejoin {
   /** `moving`: the old data may still be in its place. */
@@ -118,5 +120,5 @@ async function readRejoin(disk: Disk, root: string): Promise<Rejoin | undefined>
 }
 
 function pathIn(root: string): string {
-  return `${root}/rejoin.json`;
+  return `${root}/${REJOIN_NOTE}`;
 }

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { test } from "node:test";
-import { openDataDirectory, pathsOf } from "../datadir/index.ts";
+import {
+  openDataDirectory,
+  pathsOf,
+  REJOIN_NOTE,
+  resumeRejoin,
+  writeRejoin,
+} from "../datadir/index.ts";
 import { hostDisk } from "../host/index.ts";
 import type { Disk } from "../seam/index.ts";
 import { makeMember, type MemberOptions, recordsOf, temporary } from "./fixture.test.ts";
 import { finishRecovery, recover, REVISION_BUMP } from "./recover.ts";
 import { type Place, readSurvivor } from "./survivor.ts";
-import { type IntactSurvivor, isIntact } from "./verdict.ts";
+import { type IntactSurvivor, isIntact, judge } from "./verdict.ts";
 
 const PUTS = 20;
 const IS_LONG = process.env["LONG_SUITE"] === "1";
@@ -101,6 +107,29 @@ test("recover: killed while it took over another member's store → the store th
   renameSync(pathsOf(early.directory).store, pathsOf(early.directory).replaced);
   await recoverAt(early);
   await checkRecovered(early);
+});
+
+test("recover: a member that was to join anew → its note does not take the recovered data away", async (t) => {
+  const place = { directory: temporary(t), walDirectory: undefined };
+  await makeMember(place.directory, { puts: PUTS });
+  await writeRejoin(hostDisk, place.directory, {
+    stage: "moving",
+    label: "20261121T162200Z-time-travel",
+    clusterId: 1n,
+    oldId: 1n,
+    id: 9n,
+    members: [],
+  });
+  const before = await intact(place);
+  assert.equal(before.care.isRejoining, true);
+  assert.match(
+    judge([before], undefined).warnings.join(),
+    /was being rebuilt from the other members/,
+  );
+  await recoverAt(place);
+  const { mark } = (await checkRecovered(place)).store;
+  assert.equal(await resumeRejoin(hostDisk, place.directory, undefined), undefined);
+  assert.ok(existsSync(`${mark?.keptDirectory}/${REJOIN_NOTE}`));
 });
 
 test("recover: the disk refuses before it is ready → nothing has changed, nothing is left behind", async (t) => {

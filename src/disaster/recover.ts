@@ -9,7 +9,7 @@
  *      away and made anew.
  *   2. The draft becomes `<data>/disaster.ready/`. From here on no member starts on `<data>`, and
  *      there are only renames left, each of which is passed over when it was done before.
- *   3. `<data>/member` becomes `<data>/before-disaster-<time>/member`, and likewise a log that is
+ *   3. A note that the member is to join anew goes with what is kept. `<data>/member` becomes `<data>/before-disaster-<time>/member`, and likewise a log that is
  *      elsewhere; then what was made takes their places.
  *   4. `<data>/disaster.ready` is removed.
  *
@@ -34,6 +34,7 @@ import {
   openDataDirectory,
   pathsOf,
   RECOVERY_READY,
+  REJOIN_NOTE,
   Replay,
 } from "../datadir/index.ts";
 import { systemClock, systemDigests, systemEntropy } from "../host/index.ts";
@@ -254,12 +255,14 @@ async function swap(disk: Disk, directory: string, plan: Plan): Promise<void> {
   const { keptDirectory, log } = plan;
   const made = `${directory}/${RECOVERY_READY}/member`;
   const member = `${directory}/member`;
+  await disk.makeDirectory(keptDirectory);
+  // First: it would have the member's data moved away, the new one's too.
+  await renameOnce(disk, `${directory}/${REJOIN_NOTE}`, `${keptDirectory}/${REJOIN_NOTE}`);
   if (log !== undefined && (await disk.exists(log.made))) {
     await renameOnce(disk, log.place, log.kept);
     await renameOnce(disk, log.made, log.place);
   }
   if (await disk.exists(made)) {
-    await disk.makeDirectory(keptDirectory);
     await renameOnce(disk, member, `${keptDirectory}/member`);
     await renameOnce(disk, made, member);
   }

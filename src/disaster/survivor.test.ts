@@ -131,7 +131,11 @@ test("survivor: no directory, an empty one, etcd's, one without its log → each
 test("survivor: what it knew of the others' disks, and why it was kept out → told (BT-c5, E3)", async (t) => {
   const directory = temporary(t);
   await makeMember(directory);
-  assert.deepEqual((await inspect(directory)).care, { committed: 0, quarantine: undefined });
+  assert.deepEqual((await inspect(directory)).care, {
+    committed: 0,
+    quarantine: undefined,
+    isRejoining: false,
+  });
   const { life, floors } = lifePaths(pathsOf(directory));
   const none = { epoch: 1, nonce: 2, base: 0, term: 4, votedTerm: 4, ackTerm: 4 };
   await writeFloors(hostDisk, floors, [
@@ -141,7 +145,7 @@ test("survivor: what it knew of the others' disks, and why it was kept out → t
   await writeLife(hostDisk, life, { epoch: 1, nonce: 2, base: 0, lost: "its disk went back" });
   const { care, faults } = await inspect(directory);
   assert.deepEqual(faults, []);
-  assert.deepEqual(care, { committed: 41, quarantine: "its disk went back" });
+  assert.deepEqual(care, { committed: 41, quarantine: "its disk went back", isRejoining: false });
   writeFileSync(floors, "nonsense");
   assert.equal((await inspect(directory)).care.committed, 0);
 });

@@ -17,6 +17,7 @@ import {
   readFloors,
   readLife,
   RECOVERY_READY,
+  REJOIN_NOTE,
   requestOf,
 } from "../datadir/index.ts";
 import { type DirectoryLock, hostDisk, lockDirectory, systemTimers } from "../host/index.ts";
@@ -53,6 +54,8 @@ export interface CareFacts {
   readonly committed: number;
   /** Why this member was kept out of its cluster; undefined = it was not. */
   readonly quarantine: string | undefined;
+  /** It was being rebuilt from the others. */
+  readonly isRejoining: boolean;
 }
 
 export interface StoreFacts {
@@ -84,7 +87,11 @@ export interface Survivor extends Place {
   readonly storeDirectory: string | undefined;
 }
 
-const NOTHING_KNOWN: CareFacts = { committed: 0, quarantine: undefined };
+const NOTHING_KNOWN: CareFacts = {
+  committed: 0,
+  quarantine: undefined,
+  isRejoining: false,
+};
 
 export async function turn(): Promise<void> {
   await new Promise<void>((resolve) => systemTimers.soon(resolve));
@@ -289,6 +296,7 @@ class Inspection {
     this.#care = {
       committed: Math.max(0, ...known.map(({ stable }) => stable)),
       quarantine: (await readLife(hostDisk, life)).lost,
+      isRejoining: await hostDisk.exists(`${this.#paths.root}/${REJOIN_NOTE}`),
     };
   }
 

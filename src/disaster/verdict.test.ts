@@ -29,7 +29,7 @@ function survivor(given: Given): Survivor {
     walDirectory: undefined,
     faults: given.faults ?? [],
     isUnfinished: false,
-    care: { committed: given.committed ?? 0, quarantine: undefined },
+    care: { committed: given.committed ?? 0, quarantine: undefined, isRejoining: false },
     members: rows,
     storeDirectory: `/data/m${id}/member/store`,
     log: {

@@ -165,6 +165,12 @@ function warningsOf(chosen: IntactSurvivor, survivors: readonly Survivor[]): str
       `${chosen.directory} had been kept out of its cluster: ${chosen.care.quarantine}`,
     );
   }
+  if (chosen.care.isRejoining) {
+    warnings.push(
+      `${chosen.directory} was being rebuilt from the other members, and may have only a part; what it ` +
+        `had before is in ${chosen.directory}/member.quarantine-*`,
+    );
+  }
   const own = chosen.members.find(({ id }) => id === chosen.log.memberId);
   if (own === undefined) {
     warnings.push(`member ${chosen.log.memberId.toString(16)} had been removed from its cluster`);
