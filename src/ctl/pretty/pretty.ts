@@ -22,7 +22,7 @@ function prettyPair(kv: KeyValue, paint: Paint): string {
   return `${paint("key", name)}  ${paint("note", note)}\n${value}${value === "" ? "" : "\n"}`;
 }
 
-/** One value, without a newline at its end: JSON, text, an object of Kubernetes, protobuf, bytes. */
+/** One value, no newline at its end: JSON, text, an object of Kubernetes, protobuf, bytes. */
 export function prettyValue(value: Buffer, paint: Paint): string {
   const object = kubernetesObject(value);
   if (object !== undefined) {
