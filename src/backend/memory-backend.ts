@@ -102,6 +102,15 @@ export class MemoryMedium {
     return copy;
   }
 
+  /** Damages some record of a table; its key, or undefined when there is none. */
+  damageAny(table: Table, pick: <T>(items: readonly T[]) => T): Buffer | undefined {
+    const { keys } = tableOf(this.tables, table);
+    if (keys.length === 0) return undefined;
+    const key = Buffer.from(pick(keys), "latin1");
+    this.damage(table, key);
+    return key;
+  }
+
   write(operations: readonly Operation[], applied: AppliedPoint): void {
     for (const { table, key, value } of operations) {
       tableOf(this.tables, table).set(key, value);

@@ -200,12 +200,22 @@ export class SimulatedDisk implements Disk {
     return this.#root.image();
   }
 
-  /** The whole disk is again what `image` was taken of; what was open is dead. */
-  putBack(image: DiskImage): void {
+  /**
+   * The whole disk is again what `image` was taken of; what was open is dead. Directories of the
+   * root that are named in `kept` are on other disks.
+   */
+  putBack(image: DiskImage, kept: readonly string[] = []): void {
+    const now = this.#root.image();
     this.epoch += 1;
     this.#failures = [];
     this.#interruption = undefined;
     this.#root = image.image();
+    for (const name of kept) {
+      const node = now.durable.get(name);
+      if (node === undefined) continue;
+      this.#root.durable.set(name, node);
+      this.#root.entries.set(name, node);
+    }
   }
 
   /** Changes one bit on the medium. */

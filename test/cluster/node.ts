@@ -73,9 +73,18 @@ export class ClusterNode {
   /** How much faster than true time its clock runs. */
   clockRate = 1;
   /** What became of its lives so far. */
-  readonly counts = { starts: 0, failures: 0, startsRefused: 0, heldRuns: 0, wrongWallReads: 0 };
+  readonly counts = {
+    starts: 0,
+    failures: 0,
+    startsRefused: 0,
+    careNotes: 0,
+    heldRuns: 0,
+    wrongWallReads: 0,
+  };
   readonly #context: NodeContext;
   readonly #media: MemoryMedium[] = [];
+  /** The one that the present life has open, or the last one had. */
+  #medium: MemoryMedium | undefined;
 
   constructor(host: string, context: NodeContext, prng: Prng) {
     this.host = host;
@@ -139,6 +148,7 @@ export class ClusterNode {
       digests: systemDigests,
       logger: logger((level, message, fields) => {
         log(this.host, level, message, fields);
+        if (message.startsWith("care: ")) this.counts.careNotes += 1;
         if (message.startsWith(ACCUSED)) this.#accused(fields);
       }),
       openBackend: (directory: string) => this.#openBackend(disk, directory, life),
@@ -181,7 +191,9 @@ export class ClusterNode {
   /** A disk that was never put back, and has no faults, keeps what was promised. */
   #accused(fields: LogFields | undefined): void {
     if (this.mayFail || this.wentBack) return;
-    this.#context.invariants.breaches.push(`${this.host} is accused: ${String(fields?.["reason"])}`);
+    this.#context.invariants.breaches.push(
+      `${this.host} is accused: ${String(fields?.["reason"])}`,
+    );
   }
 
   /** All that is on its disk, and what its store has: as a snapshot of the whole machine. */
@@ -196,7 +208,7 @@ export class ClusterNode {
   putBack({ disk, media }: NodeImage): void {
     if (this.isRunning) this.crash();
     this.wentBack = true;
-    this.disk.putBack(disk);
+    this.disk.putBack(disk, ["witness"]);
     this.#media.length = 0;
     for (const medium of media) this.#media.push(medium.image());
   }
@@ -242,12 +254,23 @@ export class ClusterNode {
     }
     const medium = this.#media[number];
     if (medium === undefined) throw new Error(`${path} names no medium`);
+    this.#medium = medium;
     return new WatchedBackend({
       name: this.host,
       invariants: this.#context.invariants,
       medium,
       later: (run) => life.after(this.prng.below(30), run),
     });
+  }
+
+  /** A record of its store can no longer be read; which one, as text. */
+  rotStore(prng: Prng): string | undefined {
+    return this.#medium?.damageAny("key", (keys) => prng.pick(keys))?.toString("hex");
+  }
+
+  /** What rotted and was not found can be read again. */
+  mendStore(): void {
+    for (const medium of this.#media) medium.damaged.clear();
   }
 
   /** The machine loses its power: what was not synced may be lost, nobody is told anything. */

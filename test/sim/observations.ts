@@ -10,6 +10,8 @@ export const OBSERVED = [
   /** Members that ended themselves, and starts that were refused. */
   "failures",
   "startsRefused",
+  /** What members found wrong with themselves or another, and did something about. */
+  "careNotes",
   /** Sectors that crashes have lost. */
   "sectorsLost",
   /** Calls of the disk that failed, and those that found it full. */
@@ -58,6 +60,7 @@ export function observe(cluster: Cluster, done: Done, refusals: number): Observa
     restarts: sum((node) => Math.max(0, node.counts.starts - 1)),
     failures: sum((node) => node.counts.failures),
     startsRefused: sum((node) => node.counts.startsRefused),
+    careNotes: sum((node) => node.counts.careNotes),
     sectorsLost: sum((node) => node.disk.sectorsLost),
     diskErrors: sum((node) => node.disk.failed),
     diskFull: sum((node) => node.disk.refusedFull),

@@ -87,6 +87,23 @@ export const disks = {
     );
     run.later(run.lengthMs, () => hosts.restart([node]));
   },
+  /**
+   * A record of a member's store can no longer be read. It may say so, fail, not start, or take the
+   * others' state; never answer from it. One member at a time: what two have lost, nobody may have.
+   */
+  storeRot: (run: FaultRun) => {
+    const node = anyNode(run);
+    if (!run.hosts.beginRot(node)) return;
+    const key = node.rotStore(run.prng);
+    run.cluster.note(`${node.host} store: ${key ?? "no record"} rots`);
+    if (run.prng.chance(0.5) && node.isRunning) node.kill();
+    run.later(run.lengthMs / 2, () => run.hosts.restart([node]));
+    run.later(run.lengthMs, () => {
+      node.mendStore();
+      run.hosts.endRot(node);
+      run.hosts.restart([node]);
+    });
+  },
 } as const;
 
 /** The file that stands for the store is the simulation's own. */

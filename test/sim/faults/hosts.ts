@@ -12,6 +12,7 @@ export class Hosts {
   /** Faults of its disk that each host has now. */
   readonly #diskFaults = new Map<ClusterNode, number>();
   readonly #flips = new Map<ClusterNode, Flip[]>();
+  #rotten: ClusterNode | undefined;
   /** Hosts that come as soon as the cluster has them as members. */
   readonly #expected = new Set<string>();
 
@@ -29,6 +30,19 @@ export class Hosts {
     const left = (this.#diskFaults.get(node) ?? 1) - 1;
     this.#diskFaults.set(node, left);
     node.mayFail = left > 0 || (this.#flips.get(node)?.length ?? 0) > 0;
+  }
+
+  /** False: another one's store is rotten. */
+  beginRot(node: ClusterNode): boolean {
+    if (this.#rotten !== undefined) return false;
+    this.#rotten = node;
+    this.beginDiskFault(node);
+    return true;
+  }
+
+  endRot(node: ClusterNode): void {
+    this.#rotten = undefined;
+    this.endDiskFault(node);
   }
 
   flipped(node: ClusterNode, flip: Flip): void {

@@ -36,6 +36,7 @@ export const FAULT_EFFECTS = {
   fullDisk: ["failures", "startsRefused", "diskFull"],
   slowDisk: ["leaderships", "refusals"],
   bitFlip: ["startsRefused", "failures"],
+  storeRot: ["careNotes", "startsRefused", "failures"],
   /* clocks.ts */
   clockJump: ["wrongClockReads"],
   clockDrift: ["leaderships", "campaigns"],
@@ -68,10 +69,16 @@ const BETWEEN_MEMBERS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   "fallBehind",
   "moveLeader",
   "replaceMember",
+  "storeRot",
 ]);
 
+/** Those that no seed chooses by itself: for work on what answers them. */
+const ON_REQUEST: ReadonlySet<FaultKind> = new Set<FaultKind>(["storeRot"]);
+
+/** What a seed may choose from. */
 export function kindsFor(members: number): readonly FaultKind[] {
-  return members > 1 ? FAULT_KINDS : FAULT_KINDS.filter((kind) => !BETWEEN_MEMBERS.has(kind));
+  const all = FAULT_KINDS.filter((kind) => !ON_REQUEST.has(kind));
+  return members > 1 ? all : all.filter((kind) => !BETWEEN_MEMBERS.has(kind));
 }
 
 /** One planned fault. Whom it strikes and how hard follows from its own seed. */
