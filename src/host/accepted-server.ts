@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { createServer } from "./node-http.ts";
 
 const HEADERS_CHECK_PERIOD_MS_MAX = 10_000;
 

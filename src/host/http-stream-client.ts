@@ -1,11 +1,5 @@
 /** seam/HttpClient by node:http: requests of a member to other members' peer URLs. */
-import {
-  Agent,
-  type ClientRequest,
-  type ClientRequestArgs,
-  type IncomingMessage,
-  request as openRequest,
-} from "node:http";
+import type { ClientRequest, ClientRequestArgs, IncomingMessage } from "node:http";
 import { connect as connectSocket, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
@@ -13,6 +7,7 @@ import type { HttpClient, HttpClientRequest, HttpClientResponse } from "../seam/
 import { HostError } from "./host-error.ts";
 import { failed, IncomingBody, joinHeaders } from "./http-body.ts";
 import { type ListenAddress, parseListenUrl } from "./listen-url.ts";
+import { Agent, request as openRequest } from "./node-http.ts";
 import type { TlsMaterial } from "./tls-material.ts";
 
 export interface HttpClientOptions {
