@@ -1,5 +1,13 @@
 /** Calls of clients and what came of them, in a few words for the trace. */
-import type { Compare, Operation, Outcome, Request, Result } from "../model/history.ts";
+import type {
+  Compare,
+  Operation,
+  Outcome,
+  Request,
+  Result,
+  WatchRequest,
+  WatchResponse,
+} from "../model/history.ts";
 
 export function briefly(request: Request): string {
   switch (request.kind) {
@@ -30,6 +38,20 @@ export function outcomeText(outcome: Outcome): string {
   if (!isSuccess) parts.push("else");
   if (ttlSeconds > 0) parts.push(`ttl ${ttlSeconds} s`);
   return parts.join(" ");
+}
+
+export function watchText({ key, rangeEnd, startRevision }: WatchRequest): string {
+  return `[${key}, ${visible(rangeEnd)}) from ${startRevision === 0 ? "now" : startRevision}`;
+}
+
+export function responseText(response: Omit<WatchResponse, "at" | "atMs">): string {
+  const { revision, events, isProgress, isCanceled, compactRevision } = response;
+  if (isCanceled) return `canceled at ${revision}, compacted up to ${compactRevision}`;
+  if (isProgress) return `progress up to ${revision}`;
+  const texts = events.map(({ type, pair: { key, value, modRevision } }) =>
+    type === "put" ? `${key}=${value}@${modRevision}` : `${key} deleted@${modRevision}`,
+  );
+  return texts.join(" ");
 }
 
 function operationText(operation: Operation): string {

@@ -33,7 +33,7 @@ import type {
   Result,
   WatchRequest,
 } from "../model/history.ts";
-import { briefly, outcomeText } from "./call-text.ts";
+import { briefly, outcomeText, responseText, watchText } from "./call-text.ts";
 import type { Cluster } from "./harness.ts";
 import type { ClusterMember, ClusterNode } from "./node.ts";
 
@@ -185,6 +185,9 @@ export class MemberEndpoint implements Endpoint {
   watch(request: WatchRequest, handlers: WatchHandlers): WatchHandle {
     const { member, process } = this.#node;
     if (member === undefined) throw new Error(`${this.name} has no process`);
+    this.#cluster.calls += 1;
+    const number = `watch ${this.#cluster.calls}`;
+    this.#cluster.note(`${this.name} ${number}: ${watchText(request)}`);
     let isOpen = true;
     const isFull = (): boolean => {
       if (!this.#cluster.prng.chance(this.#slowness)) return false;
@@ -194,6 +197,8 @@ export class MemberEndpoint implements Endpoint {
     };
     const tell = (revision: number, more: Partial<Parameters<WatchHandlers["response"]>[0]>) => {
       const response = { ...EMPTY_RESPONSE, revision, ...more };
+      const { trace, nowMs } = this.#cluster;
+      if (trace.isRead) trace.detail(nowMs, `${this.name} ${number}: ${responseText(response)}`);
       if (isOpen) handlers.response(response);
       return !isFull();
     };
