@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readdirSync, renameSync } from "node:fs";
+import { chownSync, cpSync, existsSync, readdirSync, renameSync, statSync } from "node:fs";
 import { test } from "node:test";
 import {
   openDataDirectory,
@@ -130,6 +130,26 @@ test("recover: a member that was to join anew → its note does not take the rec
   const { mark } = (await checkRecovered(place)).store;
   assert.equal(await resumeRejoin(hostDisk, place.directory, undefined), undefined);
   assert.ok(existsSync(`${mark?.keptDirectory}/${REJOIN_NOTE}`));
+});
+
+const IS_ROOT = process.getuid?.() === 0;
+
+test("recover: by root → what it made belongs to whom the member's data belongs", {
+  skip: IS_ROOT ? false : "only root can give files away",
+}, async (t) => {
+  const place = { directory: temporary(t), walDirectory: undefined };
+  await makeMember(place.directory, { puts: PUTS });
+  const member = `${place.directory}/member`;
+  const below = (): string[] =>
+    readdirSync(member, { recursive: true }).map((name) => `${member}/${String(name)}`);
+  for (const path of [member, ...below()]) chownSync(path, 12_345, 54_321);
+  await recoverAt(place);
+  const made = [member, ...below()];
+  assert.ok(made.length > 5);
+  for (const path of made) {
+    const { uid, gid } = statSync(path);
+    assert.deepEqual([uid, gid], [12_345, 54_321], path);
+  }
 });
 
 test("recover: the disk refuses before it is ready → nothing has changed, nothing is left behind", async (t) => {

@@ -44,6 +44,7 @@ import { createWal, readWal, SEGMENT_BYTES } from "../wal/index.ts";
 import { emptyConfState, encodeStateDigest } from "../wire/index.ts";
 import { copyStore } from "./copy-store.ts";
 import { putMark } from "./mark.ts";
+import { giveOwner } from "./owner.ts";
 import { turn } from "./survivor.ts";
 import type { IntactSurvivor } from "./verdict.ts";
 
@@ -108,6 +109,10 @@ export async function recover(survivor: IntactSurvivor, options: RecoverOptions)
   } catch (error) {
     await discardDraft(disk, draft, plan);
     throw error;
+  }
+  const member = `${directory}/member`;
+  for (const made of [draft, plan.log?.made, `${directory}/lock`]) {
+    if (made !== undefined) giveOwner(member, made);
   }
   onStep("putting it in its place");
   await disk.rename(draft, `${directory}/${RECOVERY_READY}`);

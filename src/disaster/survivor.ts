@@ -25,6 +25,7 @@ import { openStore } from "../mvcc/index.ts";
 import { listSegments, readWal, walExists, WalReader } from "../wal/index.ts";
 import type { Entry } from "../wire/index.ts";
 import { readMark, type RecoveryMark } from "./mark.ts";
+import { giveOwner } from "./owner.ts";
 
 export interface Place {
   readonly directory: string;
@@ -112,6 +113,8 @@ export async function inspectSurvivor(place: Place): Promise<Survivor> {
     return await readSurvivor(place);
   } finally {
     await lock.release();
+    // Made by the lock, if it was not there: the member needs it.
+    giveOwner(`${directory}/member`, `${directory}/lock`);
   }
 }
 
@@ -182,7 +185,7 @@ class Inspection {
   }
 
   async run(): Promise<Survivor> {
-    const { store, incoming, replaced } = this.#paths;
+    const { root, store, incoming, replaced } = this.#paths;
     const candidates: string[] = [];
     for (const path of [store, incoming, replaced]) {
       const isUsed = (await hostDisk.exists(path)) && (await hostDisk.list(path)).length > 0;
@@ -199,6 +202,8 @@ class Inspection {
       if (this.#faults.length === 0) break;
     }
     await this.#try(() => this.#readCare());
+    // LMDB makes a file beside the store's, if there is none.
+    if (this.#storeDirectory !== undefined) giveOwner(`${root}/member`, this.#storeDirectory);
     return {
       ...this.#place,
       isUnfinished: false,
