@@ -9,8 +9,9 @@
  *      away and made anew.
  *   2. The draft becomes `<data>/disaster.ready/`. From here on no member starts on `<data>`, and
  *      there are only renames left, each of which is passed over when it was done before.
- *   3. A note that the member is to join anew goes with what is kept. `<data>/member` becomes `<data>/before-disaster-<time>/member`, and likewise a log that is
- *      elsewhere; then what was made takes their places.
+ *   3. A note that the member is to join anew goes with what is kept. `<data>/member` becomes
+ *      `<data>/before-disaster-<time>/member`, and likewise a log that is elsewhere; then what was
+ *      made takes their places.
  *   4. `<data>/disaster.ready` is removed.
  *
  * What was there before is kept, as a data directory of its own.
