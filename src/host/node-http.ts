@@ -1,7 +1,7 @@
 /**
  * Node's `node:http` without what an import of it brings. To import a builtin module, Node reads
- * every name that it exports, and one of these loads Node's whole fetch: 38 ms of processor time
- * and 14 MB of memory (Node 24.21), for each member and each call of a tool.
+ * every name that it exports, and one of these loads the whole of fetch: 38 ms of processor time
+ * and 14 MB in a bare process (Node 24.21), 4 MB in a member.
  */
 const http = process.getBuiltinModule("node:http");
 
