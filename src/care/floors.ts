@@ -29,6 +29,9 @@ export interface Holdings {
 /** A message of another life of its sender: of an earlier one, or of a copy that runs as well. */
 export type Sighting = "known" | "new" | "stale";
 
+/** Of whom something is kept. Beyond: those that come are not members of any real cluster. */
+export const MEMBERS_MAX = 255;
+
 const NO_LIFE: Life = { epoch: 0, nonce: 0, base: 0 };
 const NO_PROMISE = { term: 0, votedTerm: 0, ackTerm: 0, match: 0, stable: 0 };
 
@@ -55,6 +58,7 @@ export class Floors {
   }
 
   #set(row: Floor): void {
+    if (!this.#rows.has(row.id) && this.#rows.size >= MEMBERS_MAX) return;
     this.#rows.set(row.id, row);
     this.isDirty = true;
   }

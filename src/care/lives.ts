@@ -24,7 +24,7 @@ import {
   MessageType,
   type PeerNote,
 } from "../wire/index.ts";
-import { Floors, lossOf, type Sighting } from "./floors.ts";
+import { Floors, lossOf, MEMBERS_MAX, type Sighting } from "./floors.ts";
 
 /** `detect`: a peer that cannot be reached is waited for a moment. `strict`: for ever. */
 export type RollbackProtection = "detect" | "strict";
@@ -128,6 +128,19 @@ export class Lives {
     return this.#why === undefined && !this.mayVote;
   }
 
+  /** Voters that it waits for. */
+  get missing(): readonly bigint[] {
+    const voters = this.#options.others().filter(({ isVoter }) => isVoter);
+    return voters.filter(({ id }) => !this.#compared.has(id)).map(({ id }) => id);
+  }
+
+  /** What this member itself noted of its promises, on a disk of its own. */
+  witnessed(floor: Floor): void {
+    const { id, life, view } = this.#options;
+    const loss = floor.id === id ? lossOf({ life, ...view() }, floor) : undefined;
+    if (loss !== undefined) this.prove(loss);
+  }
+
   /** The disk is older than what somebody remembers of it. */
   prove(why: string): void {
     if (this.#why !== undefined) return;
@@ -209,7 +222,7 @@ export class Lives {
     const { type, from } = message;
     const note = message.note === undefined ? undefined : decodePeerNote(message.note);
     if (note !== undefined) {
-      this.#ours.add(from);
+      if (this.#ours.size < MEMBERS_MAX) this.#ours.add(from);
       const sighting = this.#learn(message, note);
       if (type === HELLO) void this.#answer(from);
       if (sighting === "new" && this.#why === undefined) this.#greet(HELLO, from);
@@ -250,8 +263,7 @@ export class Lives {
   /** Words from before the sender knew of this life may show a loss, and never that there is none. */
   #judge(message: Message, floor: Floor): void {
     const { life, view } = this.#options;
-    const { term, votedTerm, lastIndex } = view();
-    const loss = lossOf({ life, term, votedTerm, lastIndex }, floor);
+    const loss = lossOf({ life, ...view() }, floor);
     if (loss !== undefined) return this.prove(loss);
     const isOfNow = floor.epoch === life.epoch && floor.nonce === life.nonce;
     if (message.type !== HELLO_RESP || !isOfNow) return;
@@ -280,10 +292,11 @@ export class Lives {
     this.#nowMs = nowMs;
     this.#ticks += 1;
     if (this.#why !== undefined) return;
-    if (this.#ticks > GREETINGS_EAGER && this.#ticks % GREETING_TICKS !== 0) return;
-    for (const { id } of this.#options.others()) {
-      if (!this.#compared.has(id)) this.#greet(HELLO, id);
-    }
+    const isEager = this.#ticks <= GREETINGS_EAGER || this.#ticks % GREETING_TICKS === 0;
+    // A member that joins is heard before it knows who belongs to the cluster.
+    const ids = new Set(this.#ours);
+    if (isEager) for (const { id } of this.#options.others()) ids.add(id);
+    for (const id of ids) if (!this.#compared.has(id)) this.#greet(HELLO, id);
   }
 
   /** What this member knows of the asker is on its disk before it is told. */

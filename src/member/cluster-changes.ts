@@ -84,7 +84,12 @@ export class ClusterChanges {
     this.#confStates = [{ index: 0, confState }];
   }
 
-  add(peerUrls: readonly string[], isLearner: boolean, waiter: Waiter<MembershipChange>): void {
+  add(
+    peerUrls: readonly string[],
+    isLearner: boolean,
+    waiter: Waiter<MembershipChange>,
+    isChecked = false,
+  ): void {
     const { clock, digests, learnersMax, newRequestId } = this.#options;
     const plan = {
       requestId: newRequestId(),
@@ -93,7 +98,8 @@ export class ClusterChanges {
       unixSeconds: clock.wallMs() / 1000,
       learnersMax,
     };
-    this.#propose(planAdd(plan, digests), (view) => checkAdd(view, isLearner), waiter);
+    const check = (view: ReconfigView) => (isChecked ? undefined : checkAdd(view, isLearner));
+    this.#propose(planAdd(plan, digests), check, waiter);
   }
 
   remove(id: bigint, waiter: Waiter<MembershipChange>): void {

@@ -173,6 +173,11 @@ export class Driver {
     return this.node.raft.term;
   }
 
+  /** All that the consensus has said is on the disk. */
+  get isDurable(): boolean {
+    return this.#storageQueue.isIdle && !this.node.hasReady();
+  }
+
   get committed(): number {
     return this.node.raft.log.committed;
   }

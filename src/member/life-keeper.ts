@@ -43,6 +43,8 @@ export interface Beginnings {
   readonly stored: StoredLife;
   readonly floors: readonly Floor[];
   readonly rejoin: Rejoin | undefined;
+  /** A file on another volume, and what was in it. */
+  readonly witness: { readonly path: string; readonly floors: readonly Floor[] } | undefined;
 }
 
 export interface LifeKeeperOptions {
@@ -71,10 +73,14 @@ export class LifeKeeper {
   #savedAtMs: number;
   #saving: Promise<boolean> = Promise.resolve(true);
   #askedAtMs = Number.NEGATIVE_INFINITY;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #toldAtMs: number;
   #isAsking = false;
   #isMarked = false;
   #rejoin: Rejoin | undefined;
+  /** What the witness knows. */
+  #witnessed: Floor | undefined;
+  #isWitnessing = false;
+  #witnessedAtMs: number;
   #isClosed = false;
 
   constructor(options: LifeKeeperOptions) {
@@ -84,6 +90,8 @@ export class LifeKeeper {
     this.#rejoin = beginnings.rejoin;
     this.#nowMs = clock.monotonicMs();
     this.#savedAtMs = this.#nowMs;
+    this.#toldAtMs = this.#nowMs;
+    this.#witnessedAtMs = Number.NEGATIVE_INFINITY;
     this.lives = new Lives({
       id,
       life: beginnings.stored,
@@ -102,8 +110,9 @@ export class LifeKeeper {
 
   /** The member is there: what an earlier life found is still so. */
   start(): void {
-    const { lost } = this.#options.beginnings.stored;
-    if (lost !== undefined) this.lives.prove(lost);
+    const { stored, witness } = this.#options.beginnings;
+    if (stored.lost !== undefined) this.lives.prove(stored.lost);
+    for (const floor of witness?.floors ?? []) this.lives.witnessed(floor);
   }
 
   get quarantine(): string | undefined {
@@ -165,6 +174,31 @@ export class LifeKeeper {
     }
   }
 
+  /** Only what is on the disk by now: the witness must never know more. */
+  #witness(path: string): void {
+    const { driver, id, beginnings, disk, logger } = this.#options;
+    const { epoch, nonce, base } = beginnings.stored;
+    const { term, votedTerm, applied } = this.#view();
+    const before = this.#witnessed ?? { term: 0, votedTerm: 0 };
+    const promised = driver().isDurable ? { term, votedTerm } : before;
+    const { term: t, votedTerm: v } = promised;
+    const floor = { id, epoch, nonce, base, term: t, votedTerm: v, ackTerm: 0, match: 0 };
+    const isNews =
+      this.#witnessed?.stable !== applied || before.term !== t || before.votedTerm !== v;
+    if (!isNews || this.#isWitnessing) return;
+    this.#isWitnessing = true;
+    this.#witnessedAtMs = this.#nowMs;
+    this.#witnessed = { ...floor, stable: applied };
+    writeFloors(disk, path, [this.#witnessed])
+      .catch((error: Error) => {
+        this.#witnessed = undefined;
+        logger.warn("cannot write the witness", { path, error: error.message });
+      })
+      .finally(() => {
+        this.#isWitnessing = false;
+      });
+  }
+
   /* Evidence */
 
   /** What the consensus has seen that no intact disk shows. */
@@ -200,6 +234,10 @@ export class LifeKeeper {
     this.#nowMs = nowMs;
     this.lives.tick(nowMs);
     const { floors } = this.lives;
+    const { witness } = this.#options.beginnings;
+    const isDue = nowMs - this.#witnessedAtMs >= FLOORS_SAVE_MS && this.quarantine === undefined;
+    if (witness !== undefined && isDue && !this.#isClosed) this.#witness(witness.path);
+    if (this.lives.isSuspect) this.#tellWaiting();
     if (floors.isDirty && nowMs - this.#savedAtMs >= FLOORS_SAVE_MS) void this.#save();
     if (nowMs - this.#askedAtMs < REPLACE_RETRY_MS || this.#isAsking || this.#isClosed) return;
     this.#askedAtMs = nowMs;
@@ -239,6 +277,16 @@ export class LifeKeeper {
       }
     }
     this.#tellBlocked(refusals);
+  }
+
+  #tellWaiting(): void {
+    if (this.#nowMs - this.#toldAtMs < BLOCKED_REPEAT_MS) return;
+    this.#toldAtMs = this.#nowMs;
+    this.#options.logger.warn(
+      "this member does not vote before it was compared with more of the others " +
+        "(--rollback-protection=strict)",
+      { missing: this.lives.missing.map(formatId) },
+    );
   }
 
   #tellBlocked(refusals: readonly string[]): void {

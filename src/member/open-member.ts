@@ -7,7 +7,6 @@ import { Journal } from "../care/index.ts";
 import { GRPC_OVERHEAD_BYTES } from "../base/index.ts";
 import {
   type DataDirectory,
-  DataDirectoryError,
   finishInstall,
   formatId,
   lifePaths,
@@ -16,6 +15,7 @@ import {
   parentOf,
   readPeers,
   readFloors,
+  type Rejoin,
   resumeRejoin,
   SnapshotInbox,
   type StoredLife,
@@ -36,6 +36,7 @@ import type {
 import { RangeReader, type Wal, type WalOptions, walExists } from "../wal/index.ts";
 import { type ConfState, emptyConfState } from "../wire/index.ts";
 import type { Beginning } from "./beginning.ts";
+import { abandonLog, checkLost, isLogLost, LogLost } from "./abandon-log.ts";
 import { beginLog } from "./begin-log.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
 import { introduce } from "./introduction.ts";
@@ -85,10 +86,32 @@ export async function openMember(options: OpenMemberOptions): Promise<RaftMember
   const { disk } = options;
   const rejoin = await resumeRejoin(disk, options.dataDirectory, options.walDirectory);
   const paths = await openDataDirectory(disk, options.dataDirectory, options.walDirectory);
+  const journal = await Journal.open({ ...options, path: paths.journal });
+  const place = { paths, rejoin, journal };
+  try {
+    return await open(options, place);
+  } catch (error) {
+    if (!isLogLost(error)) throw error;
+    await abandonLog({ ...options, ...place, walOptions: walOptions(options) }, error);
+    return open(options, place);
+  }
+}
+
+interface OpeningPlace {
+  readonly paths: DataDirectory;
+  readonly rejoin: Rejoin | undefined;
+  readonly journal: Journal;
+}
+
+async function open(
+  options: OpenMemberOptions,
+  { paths, rejoin, journal }: OpeningPlace,
+): Promise<RaftMember> {
+  const { disk } = options;
+  await checkLost(disk, paths);
   await finishInstall({ disk, paths, openBackend: options.openBackend });
   const inbox = await SnapshotInbox.open(disk, options.digests, paths.snapshots);
   const link: Link = {};
-  const journal = await Journal.open({ ...options, path: paths.journal });
   // Before the log: a disk that is too small for both is told by the store, and not by a signal.
   const opened = await openStore({
     ...options,
@@ -118,9 +141,13 @@ async function begin(
   { paths, rejoin }: Beginnings,
 ): Promise<readonly PeerMember[]> {
   const { disk } = options;
-  if (await walExists(disk, paths.wal)) return loss === undefined ? [] : readPeers(disk, paths);
+  if (await walExists(disk, paths.wal)) {
+    // Of a store that is empty, since it or the log was lost, nothing can be learnt.
+    if (loss === undefined && backend.applied.index > 0) return [];
+    return (await readPeers(disk, paths))?.members ?? [];
+  }
   if (backend.applied.index > 0) {
-    throw new DataDirectoryError(
+    throw new LogLost(
       `the store in ${paths.store} stands at index ${backend.applied.index}, but there is no log ` +
         `in ${paths.wal}; put the log back (is --wal-dir right?), or a copy of the whole data ` +
         "directory",
@@ -167,7 +194,24 @@ async function beginLife(
   if (floors === undefined) {
     logger.warn("what the others promised cannot be read; it is learnt anew", { path: at.floors });
   }
-  return { paths, stored, floors: floors ?? [], rejoin };
+  const witness = await openWitness(options);
+  return { paths, stored, floors: floors ?? [], rejoin, witness };
+}
+
+/** Members on one host may share the directory. */
+async function openWitness({
+  disk,
+  name,
+  witnessDirectory,
+  logger,
+}: OpenMemberOptions): Promise<Beginnings["witness"]> {
+  if (witnessDirectory === undefined) return undefined;
+  await disk.makeDirectory(witnessDirectory, 0o700);
+  await disk.syncDirectory(parentOf(witnessDirectory));
+  const path = `${witnessDirectory}/${name}.witness`;
+  const floors = await readFloors(disk, path);
+  if (floors === undefined) logger.warn("the witness cannot be read; it begins anew", { path });
+  return { path, floors: floors ?? [] };
 }
 
 /** Later than any life that others can know of, which forget what was promised before. */
@@ -192,7 +236,7 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
     catchUpEntries: settings.snapshotCatchUpEntries,
     logger,
   });
-  const confState = loss?.base?.confState ?? confStateOf(local);
+  const confState = loss?.base?.confState ?? confStateOf(local, beginnings.stored, knownPeers);
   const wal = await found.resume(walOptions(options));
   const log = options.forceNewCluster
     ? await forceNewCluster({ found, local, confState, wal, logger })
@@ -228,7 +272,12 @@ async function recover(options: OpenMemberOptions, place: MemberPlace): Promise<
       const openStore = (backend: Backend) => openLocalStore(options, paths, link, backend);
       return new Snapshots({ ...options, ...place, member, wal, storage, openStore });
     },
-    keepPeers: (members) => writePeers(disk, paths, members),
+    keepPeers: (members) =>
+      writePeers(disk, paths, {
+        clusterId: found.metadata.clusterId,
+        id: found.metadata.nodeId,
+        members,
+      }),
   });
   return link.member;
 }
@@ -269,10 +318,17 @@ function newStorage(
 }
 
 /** Stores of single members from before there were clusters lack the row. */
-function confStateOf({ machine, backend }: LocalStore): ConfState {
+function confStateOf(
+  { machine, backend }: LocalStore,
+  { lost }: StoredLife,
+  knownPeers: readonly PeerMember[],
+): ConfState {
   const stored = machine.confState();
-  if (stored !== undefined || backend.applied.index === 0) return stored ?? emptyConfState();
-  const members = machine.members();
+  if (stored !== undefined) return stored;
+  const isEmpty = backend.applied.index === 0;
+  if (isEmpty && lost === undefined) return emptyConfState();
+  // One that has lost its log takes part in nothing: this is whom it asks to take it back.
+  const members = isEmpty ? knownPeers : machine.members();
   const ids = (isLearner: boolean) =>
     members.filter((member) => member.isLearner === isLearner).map(({ id }) => id);
   return { ...emptyConfState(), voters: ids(false), learners: ids(true) };

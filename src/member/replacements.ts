@@ -90,7 +90,7 @@ export class Replacements {
     if (present !== undefined && present.name !== "") throw errors.PeerURLExist;
     if (present === undefined) {
       const { changes } = this.#options;
-      await promised<MembershipChange>((waiter) => changes().add(peerUrls, true, waiter));
+      await promised<MembershipChange>((waiter) => changes().add(peerUrls, true, waiter, true));
     }
     const added = this.#members().filter(isThere);
     return [...added, ...this.#members().filter((member) => !isThere(member))];
