@@ -13,6 +13,12 @@ export const USAGE = `Usage:
   holdfast dev
     Run a cluster on this machine for trying things out; holdfast dev --help says more.
 
+  holdfast ctl
+    Talk to a cluster, as etcdctl; holdfast ctl --help says more. Through a link named etcdctl too.
+
+  holdfast health
+    All members of a cluster at a glance; holdfast health --help says more.
+
   holdfast utl
     Work on the files of a member that does not run, as etcdutl; holdfast utl --help says more.
 

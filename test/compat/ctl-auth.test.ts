@@ -111,6 +111,10 @@ describe("CT auth, user and role: etcdctl 3.4 and ours on etcd", { skip }, () =>
     await both(["auth", "enable"]);
     await both(["user", "add", "root:root"]);
     await both(["auth", "enable"]);
+    const asked = await ctl(["--endpoints", ours.address, "--user=alice", "get", "p/1"], {
+      password: "new",
+    });
+    assert.deepEqual(asked, { code: 0, stdout: "", stderr: "" }, "the password is asked for");
     for (const args of [
       ["get", "a"],
       ["--user=alice:new", "get", "a"],
@@ -119,6 +123,7 @@ describe("CT auth, user and role: etcdctl 3.4 and ours on etcd", { skip }, () =>
       ["--user=alice:wrong", "get", "a"],
       ["--user=alice", "--password=new", "get", "p/", "--prefix"],
       ["--user=root:root", "role", "get", "root"],
+      ["--user=root:root", "user", "list", "-w", "json"],
       ["auth", "disable"],
       ["--user=root:root", "auth", "disable"],
       ["get", "p/1"],
