@@ -424,13 +424,18 @@ export class Cluster {
     for (const node of this.nodes) if (node.process.isPaused) node.process.resume();
     await this.startAll();
     await this.untilLeader();
-    await this.retried((node) => this.#disarmSpace(node));
+    await this.retried((node) => this.#tidyUp(node));
     await this.untilEven();
   }
 
-  /** As an operator does when there is room again. */
-  async #disarmSpace(node: ClusterNode): Promise<void> {
+  /**
+   * As an operator does: alarms of full disks are disarmed, and hosts whose member was removed
+   * while they were down, so that nobody could tell them, are switched off.
+   */
+  async #tidyUp(node: ClusterNode): Promise<void> {
     await this.ask<void>(node, (member, waiter) => member.readIndex(waiter));
+    const ids = new Set(node.running.members().map(({ id }) => id));
+    for (const other of this.live) if (!ids.has(other.id)) this.forget(other);
     for (const { memberId, alarm } of node.running.alarms()) {
       if (alarm !== AlarmType.NOSPACE) continue;
       const disarmed = { action: AlarmAction.DEACTIVATE, memberId, alarm };
