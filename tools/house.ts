@@ -111,6 +111,7 @@ export const LINE_COLUMNS_MAX = 100;
 export const UNTESTED: Readonly<Record<string, string>> = {
   "src/server/main.ts": "the process tests under test/ start it",
   "src/server/serve.ts": "the process tests under test/ start it",
+  "src/server/running-member.ts": "test/e2e/time-travel.test.ts has it start a member again",
   "src/server/print.ts": "src/server/program.test.ts reads what it writes",
   "src/backup/reader-thread.ts": "src/backup/thread-reader.test.ts runs it",
   "src/server/initial-restore.ts": "test/e2e/backup.test.ts starts from backups",

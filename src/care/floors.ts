@@ -3,8 +3,8 @@
  * its disk (pure).
  *
  * A floor is a set of facts of the past that only grow; so what several members know is merged by
- * taking the higher of each. An acknowledgement alone may be taken back by a leader of a later term,
- * and counts only in its own; what was acknowledged and is committed counts for ever.
+ * taking the higher of each. An acknowledgement alone may be taken back by a leader of a later
+ * term, and counts only in its own; what was acknowledged and is committed counts for ever.
  */
 import type { Floor, Life, MemberEpoch } from "../wire/index.ts";
 

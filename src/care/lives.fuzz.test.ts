@@ -181,10 +181,11 @@ class World {
   async step(campaigns: number): Promise<void> {
     const { prng } = this;
     const host = prng.pick(this.hosts);
+    const dice = prng.below(10);
     if (prng.chance(campaigns)) this.host(prng.pick([1n, 2n])).campaign();
-    else if (prng.chance(0.1)) host.lives.tick(0);
-    else if (prng.chance(0.1) && host.lives.mayVote) host.node.tick();
-    else if (prng.chance(0.1) && host.node.raft.role === "leader") {
+    else if (dice === 0) host.lives.tick(0);
+    else if (dice === 1 && host.lives.mayVote) host.node.tick();
+    else if (dice === 2 && host.node.raft.role === "leader") {
       this.#written += 1;
       host.node.propose(Buffer.from(String(this.#written)));
     } else this.#deliver();

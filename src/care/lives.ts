@@ -260,7 +260,7 @@ export class Lives {
     this.#options.reborn(id);
   }
 
-  /** Words from before the sender knew of this life may show a loss, and never that there is none. */
+  /** Words from before the sender knew of this life may show a loss, never that there is none. */
   #judge(message: Message, floor: Floor): void {
     const { life, view } = this.#options;
     const loss = lossOf({ life, ...view() }, floor);

@@ -10,7 +10,7 @@
 import { crc32c } from "../base/index.ts";
 import type { Disk } from "../seam/index.ts";
 import { decodePeerNote, encodePeerNote, type Floor, type Life } from "../wire/index.ts";
-import { type DataDirectory, DataDirectoryError } from "./data-directory.ts";
+import type { DataDirectory } from "./data-directory.ts";
 import { readWhole, writeWhole } from "./whole-file.ts";
 
 export interface StoredLife extends Life {
@@ -21,39 +21,42 @@ export interface StoredLife extends Life {
 const CRC_BYTES = 4;
 const NO_LIFE: Life = { epoch: 0, nonce: 0, base: 0 };
 
-/** A life after the one that is stored; not durable yet. Rejects with DataDirectoryError. */
-export async function nextLife(disk: Disk, path: string, nonce: number): Promise<StoredLife> {
+/**
+ * A life after the one that is stored; not durable yet. Of a file that is damaged nothing is known
+ * but that the life is later than all that were counted: the clock then gives its number.
+ */
+export async function nextLife(
+  disk: Disk,
+  path: string,
+  { nonce, wallMs }: { readonly nonce: number; readonly wallMs: number },
+): Promise<{ life: StoredLife; isDamaged: boolean }> {
   const stored = await readLife(disk, path);
-  return { ...stored, epoch: stored.epoch + 1, nonce };
+  if (stored === undefined) {
+    return { life: { epoch: Math.floor(wallMs / 1_000), nonce, base: 0 }, isDamaged: true };
+  }
+  return { life: { ...stored, epoch: stored.epoch + 1, nonce }, isDamaged: false };
 }
 
-/** The stored one; number 0 when there is none. Rejects with DataDirectoryError. */
-export async function readLife(disk: Disk, path: string): Promise<StoredLife> {
+/** Epoch 0 when there is none; undefined when the file is damaged. */
+export async function readLife(disk: Disk, path: string): Promise<StoredLife | undefined> {
   const bytes = await readWhole(disk, path);
-  if (bytes === undefined) return NO_LIFE;
-  const life = lifeOf(bytes.toString("utf8"));
-  if (life !== undefined) return life;
-  throw new DataDirectoryError(
-    `${path} says "${bytes.toString("utf8", 0, 40)}", wanted the number of this member's starts as ` +
-      "JSON; the file is damaged: put back a copy of the whole data directory, or remove the " +
-      "member, add it anew and start it with an empty one",
-  );
+  return bytes === undefined ? NO_LIFE : lifeOf(bytes.toString("utf8"));
 }
 
 function lifeOf(text: string): StoredLife | undefined {
-  let parsed: Record<string, unknown>;
+  let parsed: Record<string, unknown> | null;
   try {
-    parsed = JSON.parse(text) as Record<string, unknown>;
+    parsed = JSON.parse(text) as Record<string, unknown> | null;
   } catch {
     return undefined;
   }
-  const { epoch, nonce, base, lost } = parsed;
+  const { epoch, nonce, base, lost } = parsed ?? {};
   if (!isU32(epoch) || !isU32(nonce) || !isU32(base)) return undefined;
   return { epoch, nonce, base, ...(typeof lost === "string" ? { lost } : {}) };
 }
 
 function isU32(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32 - 1;
 }
 
 export function writeLife(disk: Disk, path: string, life: StoredLife): Promise<void> {

@@ -300,7 +300,7 @@ class Inspection {
     const known = (await readFloors(hostDisk, floors)) ?? [];
     this.#care = {
       committed: Math.max(0, ...known.map(({ stable }) => stable)),
-      quarantine: (await readLife(hostDisk, life)).lost,
+      quarantine: (await readLife(hostDisk, life))?.lost,
       isRejoining: await hostDisk.exists(`${this.#paths.root}/${REJOIN_NOTE}`),
     };
   }

@@ -186,9 +186,11 @@ async function beginLife(
   const { disk, clock, entropy, logger, acceptsRollback, forceNewCluster } = options;
   const at = lifePaths(paths);
   const nonce = Math.max(1, entropy.bytes(4).readUInt32LE(0));
-  const next = await nextLife(disk, at.life, nonce);
+  const wallMs = clock.wallMs();
+  const { life: next, isDamaged } = await nextLife(disk, at.life, { nonce, wallMs });
+  if (isDamaged) logger.warn("the number of this start is lost", { path: at.life });
   const isForced = acceptsRollback || forceNewCluster;
-  const stored = isForced ? renewed(next, clock.wallMs()) : next;
+  const stored = isForced ? renewed(next, wallMs) : next;
   await writeLife(disk, at.life, stored);
   const floors = await readFloors(disk, at.floors);
   if (floors === undefined) {

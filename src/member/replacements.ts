@@ -1,11 +1,11 @@
 /**
- * The leader's part in bringing back a member that lost what it had promised: its old id is removed,
- * and a learner with the same peer URLs takes its place (decision 0029).
+ * The leader's part in bringing back a member that lost what it had promised: its old id is
+ * removed, and a learner with the same peer URLs takes its place (decision 0029).
  *
  * The TIME_TRAVEL alarm of the old id stands from before the removal until the new member votes, so
  * that another leader goes on where this one was stopped.
  */
-import { EtcdError, errors } from "../errors/index.ts";
+import { type EtcdError, errors } from "../errors/index.ts";
 import type { Logger, LostMember, PeerNetwork } from "../seam/index.ts";
 import { AlarmAction, AlarmType, type RaftOperation } from "../wire/index.ts";
 import type { ApplyResponse } from "../apply/index.ts";

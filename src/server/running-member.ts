@@ -1,6 +1,6 @@
 /**
- * A member for as long as its owner wants it: one whose disk went back in time is closed and started
- * again in the same process, as whom the cluster has made a place for (decision 0029).
+ * A member for as long as its owner wants it: one whose disk went back in time is closed and
+ * started again in the same process, as whom the cluster has made a place for (decision 0029).
  */
 import type { Logger } from "../seam/index.ts";
 import type { ServerConfig } from "./config.ts";

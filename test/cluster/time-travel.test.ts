@@ -117,7 +117,7 @@ for (let seed = 1; seed <= RUNS; seed += 1) {
   });
 }
 
-/** Three members, the third of which is down while the other two go on; then the leader dies, too. */
+/** The third of three members is down while the other two go on; then the leader dies, too. */
 async function forgetful(
   seed: number,
   options: { readonly strict?: boolean; readonly witness?: boolean },
