@@ -90,11 +90,12 @@ function roleLines(name: string, permissions: readonly Permission[], minor: numb
 }
 
 function rangeLine({ key, rangeEnd }: Permission): string {
-  if (rangeEnd.length === 0) return `\t${key}\n`;
+  const first = key.toString("utf8");
+  if (rangeEnd.length === 0) return `\t${first}\n`;
   const isOpen = rangeEnd.equals(Buffer.from([0]));
-  const range = isOpen ? `\t[${key}, <open ended>` : `\t[${key}, ${rangeEnd})`;
+  const end = isOpen ? "<open ended>" : `${rangeEnd.toString("utf8")})`;
   const isPrefix = key.length > 0 && prefixEnd(key).equals(rangeEnd);
-  return `${range}${isPrefix ? ` (prefix ${key})` : ""}\n`;
+  return `\t[${first}, ${end}${isPrefix ? ` (prefix ${first})` : ""}\n`;
 }
 
 /** The end of all keys that begin with `key`; a zero byte where there is none. */

@@ -116,7 +116,7 @@ export const roleRevokePermission: Command = {
 function revokedLine(role: string, key: string, rangeEnd: Buffer): string {
   if (rangeEnd.length === 0) return `Permission of key ${key} is revoked from role ${role}\n`;
   const isOpen = rangeEnd.equals(Buffer.from([0]));
-  const range = isOpen ? `[${key}, <open ended>` : `[${key}, ${rangeEnd})`;
+  const range = isOpen ? `[${key}, <open ended>` : `[${key}, ${rangeEnd.toString("utf8")})`;
   return `Permission of range ${range} is revoked from role ${role}\n`;
 }
 
