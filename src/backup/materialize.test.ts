@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../base/index.ts";
 import { DIRECTORY, FakeMember, Fixture, SETTINGS } from "./fixture.test.ts";
+import { type PieceHead, PieceReader, PieceWriter } from "../wal/index.ts";
+import type { Entry } from "../wire/index.ts";
 import type { PieceName } from "./names.ts";
 
 async function backedUp(member?: FakeMember): Promise<Fixture> {
@@ -89,6 +91,51 @@ test("materialize: a piece of another cluster, another life or another log → r
     await overwrite(fixture, path, bytes);
     await assert.rejects(fixture.restore({}), named(path));
   }
+});
+
+/** The last piece, written anew with another head or without its last entry; its path. */
+async function rewriteLast(
+  fixture: Fixture,
+  change: (head: PieceHead) => PieceHead,
+  dropped = 0,
+): Promise<string> {
+  const { pieces } = await fixture.chain();
+  const path = `${DIRECTORY}/${pieces.at(-1)?.name}`;
+  const file = await fixture.disk.open(path, "read");
+  const reader = await PieceReader.open(file);
+  const entries: Entry[] = [];
+  for await (const batch of reader.batches()) entries.push(...batch);
+  const writer = new PieceWriter(change(reader.head));
+  writer.add(entries.slice(0, entries.length - dropped));
+  writer.end();
+  await overwrite(fixture, path, writer.take());
+  return path;
+}
+
+test("materialize: whole files that do not go together → refused, that file named (BT-g5)", async () => {
+  const otherTerm = await backedUp();
+  const older = await rewriteLast(otherTerm, (head) => ({
+    ...head,
+    after: { ...head.after, term: 1 },
+  }));
+  await assert.rejects(otherTerm.restore({}), named(older));
+  await assert.rejects(otherTerm.restore({}), /they are not of one log/);
+  const otherLife = await backedUp();
+  const strange = await rewriteLast(otherLife, (head) => ({
+    ...head,
+    note: head.note.replace("00112233445566aa", "ffffffffffffffff"),
+  }));
+  await assert.rejects(otherLife.restore({}), named(strange));
+  await assert.rejects(otherLife.restore({}), /incarnation/);
+  const shorter = await Fixture.open();
+  await shorter.member.write(5);
+  await shorter.pass(2_000);
+  await shorter.member.write(5);
+  await shorter.member.apply({ kind: "leaseCheckpoint", checkpoints: [] });
+  await shorter.pass(12_000);
+  const cut = await rewriteLast(shorter, (head) => head, 1);
+  await assert.rejects(shorter.restore({}), named(cut));
+  await assert.rejects(shorter.restore({}), /ends at entry \d+, its name says \d+/);
 });
 
 test("materialize: the digests in the log → compared on the way, one that differs names the file (BT-g5)", async () => {

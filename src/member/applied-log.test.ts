@@ -52,6 +52,11 @@ test("applied log: before its beginning, no term began since → from the files 
   assert.equal(await gone.log.read(5, 36, 1e6, 3), "released");
 });
 
+test("applied log: before its beginning, and a term began since → released, whatever the files hold", async () => {
+  const { log } = setUp();
+  assert.equal(await log.read(5, 36, 1e6, 2), "released");
+});
+
 test("applied log: a file that cannot be read → told", async () => {
   const { log } = setUp({ read: () => Promise.reject(new Error("damaged")) });
   await assert.rejects(log.read(20, 36, 1e6, 3), /damaged/);
