@@ -150,7 +150,7 @@ describe("etcdctl's commands about a cluster", { skip, timeout: 120_000 }, () =>
     one = cluster.member(0).address;
   });
   after(async () => {
-    await cluster.dispose();
+    await cluster?.dispose();
   });
 
   test("CT-17 member list, CT-15 endpoint status, CT-16 endpoint hashkv: every format", async () => {
@@ -335,7 +335,7 @@ describe("etcdctl's commands of the second API", { skip, timeout: 120_000 }, () 
     one = cluster.member(0).clientUrl;
   });
   after(async () => {
-    await cluster.dispose();
+    await cluster?.dispose();
   });
 
   test("cluster-health, member list: plain and with --debug (EQ-d2)", async () => {

@@ -14,14 +14,16 @@ describe("ctl on a cluster", { timeout: 120_000 }, () => {
   let copy: TestClient;
 
   before(async () => {
-    [server, mirror] = await Promise.all([start("holdfast"), start("holdfast")]);
+    server = await start("holdfast");
+    mirror = await start("holdfast");
     client = new TestClient(server.address);
     copy = new TestClient(mirror.address);
   });
   after(async () => {
-    client.close();
-    copy.close();
-    await Promise.all([server.dispose(), mirror.dispose()]);
+    client?.close();
+    copy?.close();
+    await server?.dispose();
+    await mirror?.dispose();
   });
 
   async function printed(...words: string[]): Promise<string> {
@@ -136,11 +138,14 @@ describe("ctl on a cluster", { timeout: 120_000 }, () => {
     await put("other", "no");
     const words = ["--endpoints", server.address, "make-mirror", mirror.address];
     const run = new CtlRun([...words, "--prefix", "app/", "--dest-prefix", "copy/"]);
-    await poll("the keys", async () => (await copied()) === "copy/1=one copy/2=two");
-    await put("app/3", "three");
-    await client.must(METHODS.deleteRange, { key: Buffer.from("app/1") });
-    await poll("the changes", async () => (await copied()) === "copy/2=two copy/3=three");
-    run.interrupt();
+    try {
+      await poll("the keys", async () => (await copied()) === "copy/1=one copy/2=two");
+      await put("app/3", "three");
+      await client.must(METHODS.deleteRange, { key: Buffer.from("app/1") });
+      await poll("the changes", async () => (await copied()) === "copy/2=two copy/3=three");
+    } finally {
+      run.interrupt();
+    }
     assert.equal((await run.ended).code, 5);
   });
 
@@ -154,15 +159,18 @@ describe("ctl on a cluster", { timeout: 120_000 }, () => {
     }
     const words = ["--endpoints", server.address, "make-mirror", mirror.address];
     const run = new CtlRun([...words, "--prefix", "many/", "--no-dest-prefix"]);
-    await poll("the keys", async () => {
-      const { count } = await copy.must(METHODS.range, {
-        key: Buffer.from("1000"),
-        rangeEnd: Buffer.from("3"),
-        countOnly: true,
+    try {
+      await poll("the keys", async () => {
+        const { count } = await copy.must(METHODS.range, {
+          key: Buffer.from("1000"),
+          rangeEnd: Buffer.from("3"),
+          countOnly: true,
+        });
+        return count === 1_200n;
       });
-      return count === 1_200n;
-    });
-    run.interrupt();
+    } finally {
+      run.interrupt();
+    }
     await run.ended;
     const both = await ctl([...words, "--no-dest-prefix", "--dest-prefix", "x"]);
     assert.equal(both.code, 128);

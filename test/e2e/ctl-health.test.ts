@@ -35,7 +35,7 @@ describe("health of three members", { timeout: 120_000 }, () => {
     for (const member of cluster.members) ids.set(member, (await member.id()).toString(16));
   });
   after(async () => {
-    await cluster.dispose();
+    await cluster?.dispose();
   });
 
   const all = (): string => cluster.addresses.join(",");
@@ -184,5 +184,7 @@ describe("health of three members", { timeout: 120_000 }, () => {
     const health = await holdfast("health", "--endpoints", all());
     assert.equal(health.code, 4);
     assert.equal(health.stdout, "cluster may be unhealthy: failed to list members\n");
+    const json = await holdfast("health", "-w", "json", "--endpoints", all());
+    assert.equal((JSON.parse(json.stdout) as { errors: string[] }).errors.length, 3);
   });
 });

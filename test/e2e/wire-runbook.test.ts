@@ -32,14 +32,23 @@ class Runbook {
     const ports = { client: await freePort(), peer: await freePort() };
     const nodes = [0, 1, 2].map((index) => new WireNode(index, ports, pki));
     const book = new Runbook(nodes, pki);
-    for (const node of nodes) node.start(book.cluster, "new");
-    await book.untilHealthy(3);
-    const { stdout } = await book.node(0).type("etcdctl3.sh member list");
-    for (const row of stdout.trim().split("\n")) {
-      const [id = "", , name = ""] = row.split(", ");
-      book.call(id, `<${name}>`);
+    try {
+      await book.#begin();
+    } catch (error) {
+      await book.dispose();
+      throw error;
     }
     return book;
+  }
+
+  async #begin(): Promise<void> {
+    for (const node of this.nodes) node.start(this.cluster, "new");
+    await this.untilHealthy(3);
+    const { stdout } = await this.node(0).type("etcdctl3.sh member list");
+    for (const row of stdout.trim().split("\n")) {
+      const [id = "", , name = ""] = row.split(", ");
+      this.call(id, `<${name}>`);
+    }
   }
 
   get cluster(): string {
@@ -152,7 +161,7 @@ describe("Wire's runbook", { timeout: 180_000 }, () => {
     book = await Runbook.start();
   });
   after(async () => {
-    await book.dispose();
+    await book?.dispose();
   });
 
   test("how to see cluster health → three healthy members (EQ-d1)", async () => {
