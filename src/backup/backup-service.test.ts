@@ -163,6 +163,21 @@ test("backups: the store says something else than the image → the image gets n
   assert.equal((await fixture.chain()).images.length, 1);
 });
 
+test("backups: the member is quarantined → nothing of it is kept, and the chain goes on afterwards (BT-g5)", async () => {
+  const fixture = await Fixture.open();
+  await fixture.member.write(20);
+  await fixture.pass(12_000);
+  const names = await fixture.disk.list(DIRECTORY);
+  fixture.member.isQuarantined = true;
+  await fixture.member.write(20);
+  await fixture.pass(930_000);
+  assert.deepEqual(await fixture.disk.list(DIRECTORY), names);
+  assert.ok(fixture.lines.some(({ fields }) => /quarantined/.test(String(fields["error"]))));
+  fixture.member.isQuarantined = false;
+  await fixture.pass(60_000);
+  assert.equal((await fixture.restore({})).revision, fixture.member.position.revision);
+});
+
 test("backups: no incarnation yet → waited for; none at all → the cluster's id stands in", async () => {
   const fixture = await Fixture.open();
   fixture.member.incarnation = undefined;

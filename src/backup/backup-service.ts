@@ -9,7 +9,7 @@
 import { formatId, parentOf } from "../datadir/index.ts";
 import type { Timer } from "../seam/index.ts";
 import { readChain } from "./chain.ts";
-import { BackupStopped } from "./errors.ts";
+import { BackupStopped, MemberQuarantined } from "./errors.ts";
 import { checkImage, ImageMismatch, writeImage } from "./image-file.ts";
 import {
   CLOSE_MS,
@@ -113,6 +113,7 @@ export class BackupService {
   /** Never rejects. */
   async #collect(): Promise<void> {
     try {
+      if (this.#parts.source.isQuarantined) throw new MemberQuarantined();
       this.#archiver ??= await this.#begin();
       await this.#archiver?.collect();
       if (this.#isCollectFailing) this.#parts.logger.info("the log is archived again");
@@ -228,6 +229,7 @@ export class BackupService {
     this.#imageStartedMs = startMs;
     const timeMs = clock.wallMs();
     try {
+      if (source.isQuarantined) throw new MemberQuarantined();
       const { image, applied } = await source.openImage();
       let bytes: number;
       try {
@@ -243,6 +245,8 @@ export class BackupService {
       } finally {
         await reader.close();
       }
+      // It may have come out while the image was on its way.
+      if (source.isQuarantined) throw new MemberQuarantined();
       const named = nameImage({ timeMs, revision, index: applied.index });
       await disk.rename(path, `${directory}/${named.name}`);
       await disk.syncDirectory(directory);

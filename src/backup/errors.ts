@@ -6,6 +6,14 @@ export class BackupRefused extends Error {
   }
 }
 
+/** The state of this member is not the cluster's: another member has the backups that count. */
+export class MemberQuarantined extends Error {
+  constructor() {
+    super("the member is quarantined: what it holds is not what the cluster holds");
+    this.name = "MemberQuarantined";
+  }
+}
+
 /** The member is closing: what was under way is given up, and no failure. */
 export class BackupStopped extends Error {
   constructor() {

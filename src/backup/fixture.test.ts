@@ -31,6 +31,7 @@ export class FakeMember implements BackupSource {
   /** Entries before it are gone. */
   firstIndex = 1;
   term = 2;
+  isQuarantined = false;
   /** Its entries tell of a state that it does not have. */
   isLying = false;
   readonly entries: Entry[] = [];

@@ -11,6 +11,8 @@ export interface BackupSource {
   readonly id: bigint;
   readonly clusterId: bigint;
   readonly incarnation: string | undefined;
+  /** The others say that its state is not theirs: nothing to keep. */
+  readonly isQuarantined: boolean;
   /** One moment of the state. */
   readonly position: { readonly applied: AppliedPoint; readonly revision: number };
   readonly appliedLog: {
