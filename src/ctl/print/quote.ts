@@ -11,12 +11,17 @@ const SHORT: Readonly<Record<number, string>> = {
   34: '\\"',
   92: "\\\\",
 };
+/** ASCII that is shown as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 /** What Go calls printable: letters, marks, numbers, punctuation, symbols, and the plain space. */
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u;
 
 /** `%q` of text or of bytes; bytes that are no UTF-8 come out as `\xNN`. */
 export function quote(value: string | Uint8Array): string {
   const bytes = typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value);
+  // Most keys and values are plain, and there may be many of them.
+  const plain = bytes.toString("latin1");
+  if (PLAIN.test(plain)) return `"${plain}"`;
   let out = '"';
   for (let at = 0; at < bytes.length; ) {
     const length = runeLength(bytes, at);
@@ -35,7 +40,8 @@ function escapedRune(rune: string): string {
   const code = rune.codePointAt(0) as number;
   const short = SHORT[code];
   if (short !== undefined) return short;
-  if (code === 32 || PRINTABLE.test(rune)) return rune;
+  if (code >= 32 && code < 127) return rune;
+  if (PRINTABLE.test(rune)) return rune;
   if (code < 0x80) return `\\x${code.toString(16).padStart(2, "0")}`;
   return code < 0x10000
     ? `\\u${code.toString(16).padStart(4, "0")}`
