@@ -3,7 +3,7 @@
  * history's events; what he saw of a lease's end came at or after it.
  */
 import type { Call, HistoryEvent, Problem, RunRecord } from "./history.ts";
-import type { Cause } from "./linearizable.ts";
+import { type Cause, name } from "./linearizable.ts";
 
 export interface LeaseTruth {
   readonly causes: ReadonlyMap<number, Cause>;
@@ -17,6 +17,8 @@ export interface LeaseTruth {
 }
 
 interface Promised {
+  /** Who was told so, by whom. */
+  readonly by: Call;
   readonly fromMs: number;
   readonly untilMs: number;
 }
@@ -47,14 +49,15 @@ export function leaseProblems(record: RunRecord, truth: LeaseTruth): Problem[] {
 /** From its answer on a lease lives for its TTL, counted from the call. */
 function promisesOf(calls: readonly Call[]): Map<string, Promised[]> {
   const promises = new Map<string, Promised[]>();
-  for (const { request, outcome, calledMs, returnedMs } of calls) {
+  for (const call of calls) {
+    const { request, outcome, calledMs, returnedMs } = call;
     if (outcome.kind !== "ok") continue;
     if (request.kind !== "grant" && request.kind !== "keepAlive") continue;
     const { ttlSeconds } = outcome.response;
     if (ttlSeconds <= 0) continue;
     const list = promises.get(request.lease) ?? [];
     promises.set(request.lease, list);
-    list.push({ fromMs: returnedMs, untilMs: calledMs + ttlSeconds * 1_000 });
+    list.push({ by: call, fromMs: returnedMs, untilMs: calledMs + ttlSeconds * 1_000 });
   }
   return promises;
 }
@@ -76,7 +79,8 @@ function renewalProblems(
   toleranceMs: number,
 ): Problem[] {
   const problems: Problem[] = [];
-  for (const { request, outcome, calledMs, returnedMs } of calls) {
+  for (const call of calls) {
+    const { request, outcome, calledMs, returnedMs } = call;
     if (request.kind !== "keepAlive" || outcome.kind !== "ok") continue;
     if (outcome.response.ttlSeconds > 0) continue;
     if (wasRevoked(calls, request.lease, returnedMs)) continue;
@@ -84,7 +88,9 @@ function renewalProblems(
       ({ fromMs, untilMs }) => fromMs <= calledMs && returnedMs + toleranceMs < untilMs,
     );
     if (held === undefined) continue;
-    const text = `lease ${request.lease} was told gone at ${returnedMs} ms, promised to ${held.untilMs}`;
+    const text =
+      `${name(call)} was told at ${returnedMs} ms that it is gone; ` +
+      `${name(held.by)} was promised it up to ${held.untilMs} ms`;
     problems.push({ check: "lease", text });
   }
   return problems;

@@ -1,6 +1,6 @@
 /** A client that asks for anything, of any member, by the weights of its profile. */
 import type { ClientSide } from "./client-side.ts";
-import { kv, type Operation, range, type Request } from "./history.ts";
+import { kv, type Operation, type Outcome, range, type Request } from "./history.ts";
 import type { Weights } from "./profiles.ts";
 
 const KEY_PREFIX = "k/";
@@ -25,7 +25,18 @@ export class MixedClient {
       const request = this.#choose();
       const outcome = await side.ask(this.#name, request);
       const isLost = outcome?.kind === "unknown" && !side.isOver;
-      if (isLost && side.prng.chance(RETRY_CHANCE)) await side.ask(this.#name, request);
+      if (side.profile.isPatient) await this.#insist(request, outcome);
+      else if (isLost && side.prng.chance(RETRY_CHANCE)) await side.ask(this.#name, request);
+    }
+  }
+
+  /** The same again, until it is answered. */
+  async #insist(request: Request, first: Outcome | undefined): Promise<void> {
+    const side = this.#side;
+    let outcome = first;
+    while (!side.isOver && (outcome === undefined || outcome.kind === "unknown")) {
+      await side.rest();
+      outcome = await side.ask(this.#name, request);
     }
   }
 

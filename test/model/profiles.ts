@@ -39,6 +39,8 @@ export interface Profile {
   readonly compactEveryMs: number;
   /** A compaction leaves up to twice as many revisions, and may leave none. */
   readonly compactKeep: number;
+  /** Clients ask the same again until they are answered; else only sometimes. */
+  readonly isPatient: boolean;
   /** A client waits so long for an answer; the outcome is unknown then. */
   readonly timeoutMs: number;
 }
@@ -69,6 +71,7 @@ const BASE: Profile = {
   watchOffsetMax: 100,
   compactEveryMs: 1_500,
   compactKeep: 20,
+  isPatient: false,
   timeoutMs: 10_000,
 };
 

@@ -23,8 +23,10 @@ export class Traffic {
     this.side = new ClientSide(world, profile, prng);
   }
 
+  /** May be called again after `stop`. */
   start(): void {
     const { side } = this;
+    side.isOver = false;
     const { clients, leaseClients, controllers, watchers, compactEveryMs } = side.profile;
     const times = (count: number, make: (number: number) => Promise<void>): void => {
       for (let number = 1; number <= count; number += 1) this.#running.push(make(number));

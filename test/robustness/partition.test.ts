@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { METHODS } from "../harness/client.ts";
 import type { ClusterMember } from "../harness/cluster.ts";
+import { kv } from "../model/history.ts";
 import { NamespaceNetwork, namespacesMissing } from "../harness/network.ts";
 import { RUNS, SEED, type Story, tellStory } from "./story.ts";
 
@@ -15,9 +16,11 @@ const times = `${RUNS} times under load (seed ${SEED})`;
 const ASK_MS = 2_500;
 
 /** What the member answers while it is alone. */
-async function askAlone({ history }: Story, member: ClusterMember, run: number): Promise<void> {
+async function askAlone({ traffic }: Story, member: ClusterMember, run: number): Promise<void> {
   const key = Buffer.from(`alone/${run}`);
-  history.issue([{ key: `alone/${run}`, value: "x" }]);
+  // It may come through after all, once the member is not alone any more.
+  const put = { kind: "put", key: key.toString(), value: "x", lease: "0" } as const;
+  traffic.side.recorder.call("alone", member.name, kv([put]));
   const options = { deadlineMs: ASK_MS };
   const [read, write, local] = await Promise.all([
     member.client.call(METHODS.range, { key: Buffer.from("w0/0") }, options),

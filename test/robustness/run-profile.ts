@@ -1,16 +1,11 @@
 /** Real members under a profile's traffic, with faults, judged as simulated runs are. */
 import { Prng } from "../../src/base/index.ts";
-import { METHODS } from "../harness/client.ts";
-import { Cluster, type ClusterMember } from "../harness/cluster.ts";
+import { Cluster } from "../harness/cluster.ts";
 import { NamespaceNetwork, namespacesMissing } from "../harness/network.ts";
-import { type Kind, poll } from "../harness/process.ts";
+import type { Kind } from "../harness/process.ts";
 import type { Problem } from "../model/history.ts";
 import { type Profile, profileNamed } from "../model/profiles.ts";
-import type { StoreContent } from "../model/store-checks.ts";
-import { Traffic } from "../model/traffic.ts";
-import { judge } from "../model/verdict.ts";
-import { Chronicler, chronicleOf } from "./chronicler.ts";
-import { pairOf, ProcessEndpoint } from "./process-endpoint.ts";
+import { JudgedCluster } from "./judged-cluster.ts";
 import { type FaultSite, PROCESS_FAULTS, SmallDisk } from "./process-faults.ts";
 
 export interface RunOptions {
@@ -37,7 +32,6 @@ export interface Report {
   readonly missing: ReadonlyMap<string, string>;
 }
 
-const CATCH_UP_MS_MAX = 60_000;
 const LENGTH_MAX_MS = 4_000;
 const REST_MAX_MS = 2_000;
 /** Traffic goes on so long after the last fault. */
@@ -81,65 +75,44 @@ export async function runProfile(options: RunOptions): Promise<Report> {
 
 class ProfileRun {
   readonly #options: RunOptions;
-  readonly #cluster: Cluster;
+  readonly #judged: JudgedCluster;
   readonly #site: FaultSite;
-  readonly #traffic: Traffic;
-  readonly #hidden = new Set<ClusterMember>();
-  readonly #chroniclers = new Map<ClusterMember, Chronicler>();
   readonly #faults = new Map<string, number>();
   readonly #missing = new Map<string, string>();
 
   constructor(options: RunOptions, parts: Pick<FaultSite, "cluster" | "network" | "smallDisk">) {
     this.#options = options;
-    this.#cluster = parts.cluster;
     const prng = new Prng(options.seed);
     this.#site = {
       ...parts,
       prng: new Prng(prng.uint32()),
       lengthMaxMs: LENGTH_MAX_MS,
-      hide: (member) => this.#hide(member),
-      reveal: (member) => this.#reveal(member),
-    };
-    const world = {
-      endpoints: () =>
-        this.#cluster.running
-          .filter((member) => !this.#hidden.has(member))
-          .map((member) => new ProcessEndpoint(member)),
-      sleep: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
-      nowMs: () => performance.now(),
+      hide: (member) => {
+        this.#judged.hide(member);
+        this.#judged.unwatch(member);
+      },
+      reveal: (member) => {
+        this.#judged.reveal(member);
+        this.#judged.watch(member);
+      },
     };
     const profile = forProcesses(profileNamed(options.profile));
-    this.#traffic = new Traffic(world, profile, new Prng(prng.uint32()));
-    for (const member of this.#cluster.members) this.#chronicle(member);
-  }
-
-  #chronicle(member: ClusterMember): void {
-    const { recorder } = this.#traffic.side;
-    this.#chroniclers.set(member, new Chronicler(new ProcessEndpoint(member), recorder));
-  }
-
-  #hide(member: ClusterMember): void {
-    this.#hidden.add(member);
-    this.#chroniclers.get(member)?.drop();
-    this.#chroniclers.delete(member);
-  }
-
-  #reveal(member: ClusterMember): void {
-    this.#hidden.delete(member);
-    this.#chronicle(member);
+    this.#judged = new JudgedCluster(parts.cluster, profile, new Prng(prng.uint32()));
   }
 
   async whole(): Promise<Report> {
     const startedMs = performance.now();
-    this.#traffic.start();
+    this.#judged.traffic.start();
     await this.#strike(startedMs + this.#options.seconds * 1_000);
     await pause(CALM_MS);
     const seconds = (performance.now() - startedMs) / 1_000;
-    const { answered } = this.#traffic.side;
-    await this.#traffic.stop();
-    const hasLeases = this.#traffic.side.profile.leaseClients > 0;
-    if (hasLeases) await pause(this.#traffic.leaseMaxMs + LEASE_SLACK_MS);
-    return this.#report(answered / seconds, await this.#verdict());
+    const { answered } = this.#judged.traffic.side;
+    await this.#judged.traffic.stop();
+    const hasLeases = this.#judged.traffic.side.profile.leaseClients > 0;
+    if (hasLeases) await pause(this.#judged.traffic.leaseMaxMs + LEASE_SLACK_MS);
+    // Their last watches are judged as well.
+    this.#judged.traffic.end();
+    return this.#report(answered / seconds, await this.#judged.verdict({ haveLeasesEnded: true }));
   }
 
   async #strike(untilMs: number): Promise<void> {
@@ -161,37 +134,15 @@ class ProfileRun {
     }
   }
 
-  async #verdict(): Promise<Problem[]> {
-    const members = this.#cluster.members;
-    const revisions = await Promise.all(members.map((member) => revisionOf(member)));
-    const endRevision = Math.max(...revisions);
-    const isShown = (): boolean =>
-      [...this.#chroniclers.values()].every(({ revision }) => revision >= endRevision);
-    // What they are not shown in time is found missing by the judges.
-    await poll("everything is shown", async () => isShown(), 10_000).catch(() => undefined);
-    for (const chronicler of this.#chroniclers.values()) chronicler.end();
-    this.#traffic.end();
-    const { chronicle, problems } = chronicleOf(this.#traffic.side.recorder.watches);
-    const stores = await Promise.all(members.map((member) => storeOf(member)));
-    const ending = {
-      leasesLeft: await leasesOf(members),
-      leaseToleranceMs: 0,
-      compactedRevision: 0,
-      stores,
-    };
-    const judged = judge(this.#traffic.record(chronicle, endRevision), ending);
-    return [...problems, ...judged, ...(await hashProblems(members, endRevision))];
-  }
-
   #report(answeredPerSecond: number, problems: readonly Problem[]): Report {
-    const { recorder, answered } = this.#traffic.side;
+    const { recorder, answered } = this.#judged.traffic.side;
     const events = recorder.watches.flatMap(({ responses }) => responses);
     return {
       problems,
       calls: recorder.calls.length,
       answered,
       answeredPerSecond,
-      revisions: this.#traffic.side.known,
+      revisions: this.#judged.traffic.side.known,
       watches: recorder.watches.length,
       events: events.reduce((sum, response) => sum + response.events.length, 0),
       faults: this.#faults,
@@ -200,59 +151,10 @@ class ProfileRun {
   }
 
   async dispose(): Promise<void> {
-    for (const chronicler of this.#chroniclers.values()) chronicler.drop();
-    await this.#cluster.dispose();
+    await this.#judged.dispose();
   }
 }
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Of a linearizable read on this member: it has caught up with the cluster then. */
-async function revisionOf(member: ClusterMember): Promise<number> {
-  let revision = 0;
-  await poll(
-    `a linearizable read on ${member.name}`,
-    async () => {
-      const request = { key: Buffer.from("x") };
-      const answer = await member.client.call(METHODS.range, request, { deadlineMs: 2_000 });
-      if (answer.ok) revision = Number(answer.value.header?.revision ?? 0n);
-      return answer.ok;
-    },
-    CATCH_UP_MS_MAX,
-  );
-  return revision;
-}
-
-async function storeOf(member: ClusterMember): Promise<StoreContent> {
-  const request = { key: Buffer.from("a"), rangeEnd: Buffer.from("z"), serializable: true };
-  const { header, kvs } = await member.client.must(METHODS.range, request);
-  const states = new Map([[Number(header?.revision ?? 0n), kvs.map(pairOf)]]);
-  return { member: member.name, states };
-}
-
-async function leasesOf(members: readonly ClusterMember[]): Promise<string[]> {
-  const lists = await Promise.all(
-    members.map(async (member) => {
-      const { leases } = await member.client.must(METHODS.leaseLeases, {});
-      return leases.map(({ id }) => `${id} on ${member.name}`);
-    }),
-  );
-  return lists.flat();
-}
-
-async function hashProblems(
-  members: readonly ClusterMember[],
-  revision: number,
-): Promise<Problem[]> {
-  const views = await Promise.all(
-    members.map(async ({ client }) => {
-      const answer = await client.must(METHODS.hashKv, { revision: BigInt(revision) });
-      return `${answer.hash}, compacted ${answer.compactRevision}`;
-    }),
-  );
-  if (new Set(views).size === 1) return [];
-  const text = members.map(({ name }, at) => `${name}: ${views[at]}`).join("; ");
-  return [{ check: "members differ", text: `HashKV at ${revision}: ${text}` }];
 }
