@@ -24,6 +24,8 @@ export type CareKind =
   | "space"
   /** The leader's disk is slower than the others'. */
   | "slow disk"
+  /** This member's disk went back in time, or it came back from that. */
+  | "time travel"
   /** It was replaced too often: what is wrong is not the data. */
   | "hardware";
 

@@ -6,7 +6,7 @@
  *          -> replaced: its owner closes it and opens it again, as a learner with an empty store
  *          -> learner, until it has caught up -> voter
  */
-import { Lives, type LivesView } from "../care/index.ts";
+import { type Journal, Lives, type LivesView } from "../care/index.ts";
 import {
   formatId,
   lifePaths,
@@ -55,6 +55,7 @@ export interface LifeKeeperOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly journal: Journal;
   readonly driver: () => Driver;
   readonly cluster: () => ClusterService;
   readonly local: () => LocalStore;
@@ -219,6 +220,14 @@ export class LifeKeeper {
       { reason: why },
     );
     const lost = { ...beginnings.stored, lost: why };
+    if (beginnings.stored.lost === undefined) {
+      this.#options.journal.note({
+        kind: "time travel",
+        found: why,
+        why: "no disk that kept all that was written to it shows this",
+        done: "the member takes part in nothing, and asks the others to be replaced",
+      });
+    }
     // Nothing is asked of the others before the next start would know.
     writeLife(disk, this.#paths.life, lost).then(
       () => {
@@ -344,6 +353,12 @@ export class LifeKeeper {
     }
     await removeRejoin(disk, beginnings.paths.root);
     this.#rejoin = undefined;
+    this.#options.journal.note({
+      kind: "time travel",
+      found: `member ${formatId(rejoin.oldId)} had lost what it had promised`,
+      why: "it has the state of the others, and caught up with their log",
+      done: `it votes again, as ${formatId(id)}; its old data is beside the new`,
+    });
     logger.info("this member is back as a voter", {
       "old-member-id": formatId(rejoin.oldId),
       "member-id": formatId(id),
