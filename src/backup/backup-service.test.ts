@@ -6,7 +6,8 @@ import { readMeta } from "./image-reader.ts";
 import { DIRECTORY, Fixture, SETTINGS } from "./fixture.test.ts";
 
 /** More in the long suite. */
-const SEEDS = Number(process.env["BACKUP_SEEDS"] ?? "1");
+const IS_LONG = process.env["LONG_SUITE"] === "1";
+const SEEDS = Number(process.env["BACKUP_SEEDS"] ?? (IS_LONG ? "20" : "1"));
 
 async function hashOf(fixture: Fixture, path: string) {
   const file = await fixture.disk.open(path, "read");

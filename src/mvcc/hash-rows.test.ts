@@ -6,7 +6,7 @@ import { hashRows } from "./hash-rows.ts";
 import { openStore } from "./restore.ts";
 import type { MvccStore } from "./store.ts";
 
-const SEEDS = Number(process.env["HASH_ROWS_SEEDS"] ?? "12");
+const SEEDS = process.env["LONG_SUITE"] === "1" ? 500 : 12;
 const yieldToLoop = (): Promise<void> => Promise.resolve();
 
 async function* rowsOf(backend: MemoryBackend) {
