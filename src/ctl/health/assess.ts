@@ -166,6 +166,8 @@ function memberTroubles(look: MemberLook, row: MemberRow, known: Known): string[
   const { name } = row;
   const told: string[] = [...presenceTroubles(look, row)];
   for (const alarm of row.alarms) told.push(`${name}: alarm ${alarm}: ${ALARM_HINTS[alarm] ?? ""}`);
+  const failed = look.notReady.filter((check) => !CHECKS_TOLD_ELSEWHERE.test(check));
+  for (const check of failed) told.push(`${name}: not ready: ${check}`);
   const others = look.status?.errors.filter((error) => !isToldElsewhere(error)) ?? [];
   for (const error of others) told.push(`${name}: ${error}`);
   if ((row.lagEntries ?? 0) > LAG_ENTRIES_MAX) {
@@ -180,12 +182,17 @@ function memberTroubles(look: MemberLook, row: MemberRow, known: Known): string[
 
 const ALARM_HINTS: Readonly<Record<string, string>> = {
   NOSPACE: "writes are refused; compact, `etcdctl defrag --cluster`, then `etcdctl alarm disarm`",
+  TIME_TRAVEL:
+    "its disk went back in time; it is replaced by itself while the others are a majority",
   CORRUPT: "its data differs from the others'; `etcdctl endpoint hashkv --cluster` shows whose",
 };
 
+/** A read fails where there is no leader, data_corruption has its alarm, learners are shown. */
+const CHECKS_TOLD_ELSEWHERE = /^(serializable_read|linearizable_read|data_corruption|non_learner):/;
+
 /** Alarms and a missing leader are told with more words. */
 function isToldElsewhere(error: string): boolean {
-  return /alarm|no leader|NOSPACE|CORRUPT/i.test(error);
+  return /alarm|no leader|NOSPACE|CORRUPT|TIME_TRAVEL/i.test(error);
 }
 
 function presenceTroubles({ health, member }: MemberLook, { name, role }: MemberRow): string[] {

@@ -15,6 +15,7 @@ interface Fake {
   readonly inUseBytes?: number;
   readonly errors?: readonly string[];
   readonly metrics?: string;
+  readonly readyz?: string;
 }
 
 const PLAIN: readonly Fake[] = [
@@ -63,6 +64,7 @@ function askerOf(fakes: readonly Fake[], alarms: readonly MemberAlarm[] = []): A
     }),
     get: async (url) => {
       const fake = find(url);
+      if (url.endsWith("/readyz")) return fake.readyz ?? "ok\n";
       if (url.endsWith("/metrics")) return fake.metrics ?? "os_fd_used 1\n";
       return `{"health":"${fake.state === "alone" || alarms.length > 0 ? "false" : "true"}"}`;
     },
@@ -149,6 +151,17 @@ test("health: what a member is behind, and what it says of itself, is told", asy
     "b: memory is low",
     "b: 4990 entries behind the leader; it should be catching up",
   ]);
+});
+
+test("health: a disk that went back in time → the alarm, and what the member knows of it", async () => {
+  const why = "it acknowledged index 31, and its log ends at 18";
+  const readyz = `[-]time_travel failed: ${why}\n[-]linearizable_read failed: no leader\n[+]x ok\n`;
+  const { troubles } = await found(but("b", { readyz }), [{ memberId: 2n, alarm: "time_travel" }]);
+  assert.match(
+    troubles[0] ?? "",
+    /^b: alarm TIME_TRAVEL: its disk went back in time; it is replaced/,
+  );
+  assert.deepEqual(troubles.slice(1), [`b: not ready: time_travel: ${why}`]);
 });
 
 test("health: a slow disk, a wrong clock, a cut way, few descriptors → a line each", async () => {

@@ -18,6 +18,8 @@ export interface MemberLook {
   /** Undefined: no answer. */
   readonly status: StatusResponse | undefined;
   readonly metrics: MetricsPage | undefined;
+  /** Checks of its /readyz that fail, each with its reason: `time_travel: it acknowledged ...`. */
+  readonly notReady: readonly string[];
 }
 
 export interface Look {
@@ -47,14 +49,23 @@ export async function lookAt(asker: Asker): Promise<Look> {
 }
 
 async function lookAtMember(asker: Asker, member: ClusterMember): Promise<MemberLook> {
-  const [health, status, metrics] = await Promise.all([
+  const page = (path: string): Promise<string> =>
+    Promise.any(member.clientUrls.map((url) => asker.get(`${url}${path}`)));
+  const [health, status, metrics, notReady] = await Promise.all([
     checkMember(member, asker),
     Promise.any(member.clientUrls.map((url) => asker.status(url))).catch(() => undefined),
-    Promise.any(member.clientUrls.map((url) => asker.get(`${url}/metrics`)))
+    page("/metrics")
       .then((text) => new MetricsPage(text))
       .catch(() => undefined),
+    page("/readyz").then(failedChecks, () => []),
   ]);
-  return { member, health, status, metrics };
+  return { member, health, status, metrics, notReady };
+}
+
+function failedChecks(page: string): string[] {
+  return [...page.matchAll(/^\[-\](\S+) failed: (.*)$/gm)].map(
+    ([, name, why]) => `${name}: ${why}`,
+  );
 }
 
 /** Lists by all endpoints at once, so that a silent one costs nothing. */
