@@ -252,7 +252,8 @@ describe("backups", () => {
     const before = loaded.count;
     await disk.stall(1, 2_500, 0);
     const { longestMs, count } = await loaded.stop();
-    assert.ok(count - before > 200, `${count - before} writes in 2.5 s`);
+    assert.ok(count - before > 20, `${count - before} writes in 2.5 s`);
+    // One that had waited for the disk would have taken as long as it stood still.
     assert.ok(longestMs < 2_000, `a write took ${longestMs} ms`);
   });
 
