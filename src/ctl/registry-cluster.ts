@@ -62,6 +62,18 @@ export const CLUSTER_COMMANDS: readonly Entry[] = [
   },
   {
     group: "Cluster",
+    name: "top",
+    summary: "Shows what the cluster does now: rates, lag, sizes",
+    load: async () => (await import("./top/command.ts")).top,
+  },
+  {
+    group: "Cluster",
+    name: "care log",
+    summary: "Shows what members found wrong, and what they did",
+    load: async () => (await import("./commands/care-log.ts")).careLog,
+  },
+  {
+    group: "Cluster",
     name: "endpoint health",
     summary: "Asks each endpoint whether it is healthy",
     load: async () => (await endpoint()).endpointHealth,

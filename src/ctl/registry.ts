@@ -27,6 +27,18 @@ export const COMMANDS: readonly Entry[] = [
   ),
   row(
     "Key-value",
+    "tree",
+    "Shows the keys as a tree, with counts and sizes",
+    async () => (await import("./commands/tree.ts")).tree,
+  ),
+  row(
+    "Key-value",
+    "browse",
+    "Pages through the keys like a file system",
+    async () => (await import("./browse/command.ts")).browse,
+  ),
+  row(
+    "Key-value",
     "put",
     "Puts the given key into the store",
     async () => (await import("./commands/put.ts")).put,

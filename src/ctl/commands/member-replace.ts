@@ -21,8 +21,7 @@ export const memberReplace: Command = {
     "Sees that the others are a majority, removes the member, adds its peer URLs anew as a learner,\n" +
     "says how to start it on its host (or does so with --exec), waits until it has caught up, and\n" +
     "gives it a vote. Stopped or killed at any step, the same command goes on.\n" +
-    `In the command: ${PLACEHOLDERS}, %c the initial\n` +
-    "cluster; the variables to start with are in its environment.",
+    `In the command: ${PLACEHOLDERS}, %c initial cluster.`,
   examples: [
     { line: "etcdctl member replace 84cc10f05a43d09f", says: "its host got a new disk" },
     {

@@ -35,6 +35,14 @@ export class MetricsPage {
     return this.values(name)[0];
   }
 
+  /** All samples whose label is `wanted`, added up. */
+  sumWhere(name: string, label: string, wanted: string): number {
+    const found = (this.#samples.get(name) ?? []).filter(
+      ({ labels }) => labels.get(label) === wanted,
+    );
+    return found.reduce((sum, { value }) => sum + value, 0);
+  }
+
   /** The values of one label of samples that are `wanted`. */
   labelsWhere(name: string, label: string, wanted: number): string[] {
     const found = (this.#samples.get(name) ?? []).filter(({ value }) => value === wanted);

@@ -45,23 +45,16 @@ export function hostOf(url: string): string {
   return /^[a-z]+:\/\/(?:\[([^\]]*)\]|([^:/]*))/.exec(url)?.slice(1).find(Boolean) ?? "";
 }
 
-/**
- * Runs it by the shell with our output, and `env` beside our environment. Throws CtlError when it
- * fails, or has not ended by then.
- */
-export async function runOnHost(
-  io: CtlIo,
-  command: string,
-  options: { readonly timeoutMs: number; readonly env?: Readonly<Record<string, string>> },
-): Promise<void> {
-  const child = io.start(["/bin/sh", "-c", command], options.env ?? {});
+/** Runs it by the shell with our output. Throws CtlError when it fails, or has not ended by then. */
+export async function runOnHost(io: CtlIo, command: string, timeoutMs: number): Promise<void> {
+  const child = io.start(["/bin/sh", "-c", command], {});
   let isLate = false;
   const limit = setTimeout(() => {
     isLate = true;
     child.kill("SIGKILL");
-  }, options.timeoutMs);
+  }, timeoutMs);
   const { error } = await child.ended;
   clearTimeout(limit);
-  if (isLate) throw new CtlError(`${command}: has not ended after ${options.timeoutMs / 1000} s`);
+  if (isLate) throw new CtlError(`${command}: has not ended after ${timeoutMs / 1000} s`);
   if (error !== undefined) throw new CtlError(`${command}: ${error}`);
 }

@@ -194,7 +194,7 @@ export class Replacement {
       const more = { c: variables["ETCD_INITIAL_CLUSTER"] ?? "" };
       const command = hostCommand(exec, { ...member, name }, more);
       tell(io, `3. ${command}`);
-      await runOnHost(io, command, { timeoutMs: this.#options.timeoutMs, env: variables });
+      await runOnHost(io, command, this.#options.timeoutMs);
     }
     await this.#wait(name, member.id, (_, now) =>
       now.member.name === ""

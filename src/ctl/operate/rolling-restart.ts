@@ -144,7 +144,7 @@ export class RollingRestart {
     else {
       const command = hostCommand(exec, turn.member);
       tell(io, `-> ${turn.name} (${turn === view.leader ? "leader" : roleOf(turn)}): ${command}`);
-      await runOnHost(io, command, { timeoutMs });
+      await runOnHost(io, command, timeoutMs);
     }
     const arrival = new Arrival();
     const hint =
