@@ -1,51 +1,59 @@
 /**
- * The members as this one knew them last, in a file beside the store: where to find the others when
- * the store, which has their table, is lost. Never a source of truth.
+ * Who this member is and the members as it knew them last, in a file beside store and log: where to
+ * find the others when one of these is lost. Never a source of truth.
  */
 import type { Disk, PeerMember } from "../seam/index.ts";
-import { type DataDirectory, parentOf } from "./data-directory.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import { readWhole, writeWhole } from "./whole-file.ts";
 
-/** Settles when it is durable. */
-export async function writePeers(
-  disk: Disk,
-  { peers: path }: DataDirectory,
-  members: readonly PeerMember[],
-): Promise<void> {
-  const draft = `${path}.tmp`;
-  if (await disk.exists(draft)) await disk.remove(draft);
-  const rows = members.map((member) => ({ ...member, id: member.id.toString(16) }));
-  const file = await disk.open(draft, "create");
-  try {
-    await file.writeDurable(Buffer.from(JSON.stringify(rows)), 0);
-  } finally {
-    await file.close();
-  }
-  await disk.rename(draft, path);
-  await disk.syncDirectory(parentOf(path));
+export interface KnownPeers {
+  readonly clusterId: bigint;
+  /** This member's. */
+  readonly id: bigint;
+  /** This one among them. */
+  readonly members: readonly PeerMember[];
 }
 
-/** Empty when there is none that can be read. */
-export async function readPeers(disk: Disk, { peers: path }: DataDirectory): Promise<PeerMember[]> {
-  if (!(await disk.exists(path))) return [];
-  let rows: unknown;
+/** Settles when it is durable. */
+export function writePeers(disk: Disk, { peers }: DataDirectory, known: KnownPeers): Promise<void> {
+  const text = JSON.stringify(known, (_key, value: unknown) =>
+    typeof value === "bigint" ? value.toString(16) : value,
+  );
+  return writeWhole(disk, peers, Buffer.from(text));
+}
+
+/** Undefined when there is none that can be read. */
+export async function readPeers(
+  disk: Disk,
+  { peers }: DataDirectory,
+): Promise<KnownPeers | undefined> {
+  const bytes = await readWhole(disk, peers);
+  if (bytes === undefined) return undefined;
+  let parsed: Partial<Record<keyof KnownPeers, unknown>> | null;
   try {
-    rows = JSON.parse((await disk.readFile(path)).toString());
+    parsed = JSON.parse(bytes.toString()) as typeof parsed;
   } catch {
-    return [];
+    return undefined;
   }
-  return Array.isArray(rows) ? rows.flatMap(memberOf) : [];
+  const { clusterId, id, members } = parsed ?? {};
+  if (!isId(clusterId) || !isId(id) || !Array.isArray(members)) return undefined;
+  const rows = members.flatMap(memberOf);
+  return { clusterId: BigInt(`0x${clusterId}`), id: BigInt(`0x${id}`), members: rows };
 }
 
 function memberOf(row: Partial<Record<keyof PeerMember, unknown>> | null): PeerMember[] {
   const { id, name, peerUrls, clientUrls, isLearner } = row ?? {};
   const isMember =
-    typeof id === "string" &&
-    /^[0-9a-f]{1,16}$/.test(id) &&
+    isId(id) &&
     typeof name === "string" &&
     isStrings(peerUrls) &&
     isStrings(clientUrls) &&
     typeof isLearner === "boolean";
   return isMember ? [{ id: BigInt(`0x${id}`), name, peerUrls, clientUrls, isLearner }] : [];
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === "string" && /^[0-9a-f]{1,16}$/.test(value);
 }
 
 function isStrings(value: unknown): value is string[] {

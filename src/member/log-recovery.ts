@@ -19,6 +19,7 @@ import {
   type WalReader,
   type WalSnapshot,
 } from "../wal/index.ts";
+import { LogLost } from "./abandon-log.ts";
 import type { Entry, HardState } from "../wire/index.ts";
 
 export interface LogRecoveryOptions {
@@ -105,7 +106,7 @@ export async function checkBeginning(
 /** A store that is ahead of its log: one of the two comes from another time or place (DB-02). */
 function checkReach(reader: WalReader, walDirectory: string): void {
   if (reader.lastIndex >= reader.from.index) return;
-  throw new DataDirectoryError(
+  throw new LogLost(
     `the log in ${walDirectory} ends at index ${reader.lastIndex}, the store holds index ` +
       `${reader.from.index}: the log was lost or put back from an older copy; put back log and ` +
       "store of the same moment",

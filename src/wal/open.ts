@@ -11,7 +11,7 @@ import {
   type WalSnapshot,
 } from "./record.ts";
 import type { WalReader } from "./reader.ts";
-import { joinPath, SEGMENT_BYTES, segmentName } from "./segment.ts";
+import { walExists, joinPath, SEGMENT_BYTES, segmentName } from "./segment.ts";
 import { Wal, type WalOptions } from "./wal.ts";
 
 const COPY_BYTES = 1024 * 1024;
@@ -26,6 +26,27 @@ export interface CreateWalOptions extends WalOptions {
   };
 }
 
+/** What a rename makes the log whole with: its directory, or the segment in one that is there. */
+interface Draft {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A directory that exists may be a volume of its own, and hold segments that were set aside. */
+async function draftOf(disk: Disk, directory: string, name: string): Promise<Draft> {
+  const isThere = await disk.exists(directory);
+  if (isThere && (await walExists(disk, directory))) {
+    throw Object.assign(new Error(`there is a log in ${directory}`), { code: "ENOTEMPTY" });
+  }
+  const to = isThere ? joinPath(directory, name) : directory;
+  const from = `${to}.tmp`;
+  if (await disk.exists(from)) await disk.remove(from);
+  if (isThere) return { file: from, from, to };
+  await disk.makeDirectory(from);
+  return { file: joinPath(from, name), from, to };
+}
+
 /**
  * Makes the log of a new member in a directory that must be missing or empty. It is made beside it
  * and renamed, so a crash leaves a whole log or none.
@@ -37,11 +58,9 @@ export async function createWal(
   options: CreateWalOptions,
 ): Promise<Wal> {
   const { founding } = options;
-  const draft = `${directory}.tmp`;
-  if (await disk.exists(draft)) await disk.remove(draft);
-  await disk.makeDirectory(draft);
   const name = segmentName(0, 0);
-  const file = await disk.open(joinPath(draft, name), "create");
+  const draft = await draftOf(disk, directory, name);
+  const file = await disk.open(draft.file, "create");
   await file.truncate(options.segmentBytes ?? SEGMENT_BYTES);
   const records = new RecordBuffer();
   records.addCrc(0);
@@ -57,9 +76,9 @@ export async function createWal(
   }
   await file.write(records.written, 0);
   await file.sync();
-  await disk.syncDirectory(draft);
-  await disk.rename(draft, directory);
-  await disk.syncDirectory(parentOf(directory));
+  await disk.syncDirectory(parentOf(draft.file));
+  await disk.rename(draft.from, draft.to);
+  await disk.syncDirectory(parentOf(draft.to));
   const position = {
     metadata,
     segments: [{ path: joinPath(directory, name), sequence: 0, firstIndex: 0 }],

@@ -252,6 +252,17 @@ test("create: over a leftover draft, or a directory that has a log (WL-05)", asy
   await assert.rejects(createWal(disk, DIRECTORY, METADATA, { clock }), { code: "ENOTEMPTY" });
 });
 
+test("create: in a directory that is there, with segments that were set aside → beside them, whole after a power cut (WL-05)", async () => {
+  const disk = new SimulatedDisk();
+  await disk.makeDirectory(DIRECTORY);
+  disk.place(`${DIRECTORY}/0000000000000000-0000000000000000.wal.damaged-1`, Buffer.from("old"));
+  const { wal } = await newLog({}, disk);
+  await wal.append([entry(1)]);
+  await wal.close();
+  assert.equal((await disk.list(DIRECTORY)).length, 2);
+  assert.equal((await readAll(disk)).entries.length, 1);
+});
+
 test("reopen: appends go on after the tail, across segments, again and again", async () => {
   const { disk, wal } = await newLog({ segmentBytes: SEGMENT_BYTES });
   await wal.append(entries(1, 3), state(1));
