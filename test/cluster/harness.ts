@@ -435,7 +435,9 @@ export class Cluster {
   async #tidyUp(node: ClusterNode): Promise<void> {
     await this.ask<void>(node, (member, waiter) => member.readIndex(waiter));
     const ids = new Set(node.running.members().map(({ id }) => id));
-    for (const other of this.live) if (!ids.has(other.id)) this.forget(other);
+    // One whose disk lost something may be between two ids.
+    const gone = this.live.filter((other) => !ids.has(other.id) && !other.mayFail);
+    for (const other of gone) this.forget(other);
     for (const { memberId, alarm } of node.running.alarms()) {
       if (alarm !== AlarmType.NOSPACE) continue;
       const disarmed = { action: AlarmAction.DEACTIVATE, memberId, alarm };

@@ -268,9 +268,11 @@ export class ClusterNode {
     return this.#medium?.damageAny("key", (keys) => prng.pick(keys))?.toString("hex");
   }
 
-  /** What rotted and was not found can be read again. */
-  mendStore(): void {
-    for (const medium of this.#media) medium.damaged.clear();
+  /** What rotted and was not found can be read again; whether there was any of that. */
+  mendStore(): boolean {
+    const rotten = this.#media.filter((medium) => medium.damaged.size > 0);
+    for (const medium of rotten) medium.damaged.clear();
+    return rotten.length > 0;
   }
 
   /** The machine loses its power: what was not synced may be lost, nobody is told anything. */

@@ -72,13 +72,16 @@ export const disks = {
 
   /**
    * A bit changes in a file of a member that is down, or in one that it may read again later. What
-   * is allowed: it does not start, or it fails, or it does not matter; never a wrong answer.
+   * is allowed: it does not start, or it fails, or the others replace it, or it does not matter;
+   * never a wrong answer.
    */
   bitFlip: (run: FaultRun) => {
     const { prng, hosts } = run;
     const node = anyNode(run);
+    if (!hosts.mayDamage(node)) return;
     const isDown = prng.chance(0.8);
     if (isDown && node.isRunning) node.kill();
+    run.later(run.lengthMs, () => hosts.restart([node]));
     const flip = node.disk.flipAnywhere(prng, isFlippable);
     if (flip === undefined) return;
     hosts.flipped(node, flip);
@@ -93,14 +96,15 @@ export const disks = {
    */
   storeRot: (run: FaultRun) => {
     const node = anyNode(run);
-    if (!run.hosts.beginRot(node)) return;
+    if (!run.hosts.mayDamage(node)) return;
+    run.hosts.beginDiskFault(node);
     const key = node.rotStore(run.prng);
     run.cluster.note(`${node.host} store: ${key ?? "no record"} rots`);
     if (run.prng.chance(0.5) && node.isRunning) node.kill();
     run.later(run.lengthMs / 2, () => run.hosts.restart([node]));
     run.later(run.lengthMs, () => {
-      node.mendStore();
-      run.hosts.endRot(node);
+      if (node.mendStore()) run.hosts.undamaged(node);
+      run.hosts.endDiskFault(node);
       run.hosts.restart([node]);
     });
   },

@@ -12,7 +12,8 @@ export class Hosts {
   /** Faults of its disk that each host has now. */
   readonly #diskFaults = new Map<ClusterNode, number>();
   readonly #flips = new Map<ClusterNode, Flip[]>();
-  #rotten: ClusterNode | undefined;
+  /** Whose disk has lost something, and how often it had started when that happened. */
+  readonly #damaged = new Map<ClusterNode, number>();
   /** Hosts that come as soon as the cluster has them as members. */
   readonly #expected = new Set<string>();
 
@@ -32,17 +33,31 @@ export class Hosts {
     node.mayFail = left > 0 || (this.#flips.get(node)?.length ?? 0) > 0;
   }
 
-  /** False: another one's store is rotten. */
-  beginRot(node: ClusterNode): boolean {
-    if (this.#rotten !== undefined) return false;
-    this.#rotten = node;
-    this.beginDiskFault(node);
+  /**
+   * A part of what it has is about to be lost. False: another one has not recovered from that yet,
+   * and what two members lose may be lost for good.
+   */
+  mayDamage(node: ClusterNode): boolean {
+    this.#forgetWhole();
+    if (this.#damaged.size > 0) return false;
+    this.#damaged.set(node, node.counts.starts);
     return true;
   }
 
-  endRot(node: ClusterNode): void {
-    this.#rotten = undefined;
-    this.endDiskFault(node);
+  /** What was damaged and not met so far can be read again. */
+  undamaged(node: ClusterNode): void {
+    this.#damaged.delete(node);
+  }
+
+  /** Recovered: started since, and a voter that follows a leader, by whatever id it has now. */
+  #forgetWhole(): void {
+    const members = this.#cluster.leader()?.running.members() ?? [];
+    for (const [node, starts] of this.#damaged) {
+      const row = members.find(({ id }) => id === node.member?.id);
+      const isVoter = row?.isLearner === false && node.member?.status().leader !== 0n;
+      const isBack = isVoter && node.counts.starts > starts;
+      if (isBack || !this.#cluster.nodes.includes(node)) this.#damaged.delete(node);
+    }
   }
 
   flipped(node: ClusterNode, flip: Flip): void {
@@ -58,6 +73,7 @@ export class Hosts {
 
   /** Now and then: starts hosts that the cluster has taken in. */
   look(): void {
+    this.#forgetWhole();
     for (const host of this.#expected) {
       for (const { running } of this.#cluster.live) {
         const members = [...running.members()];

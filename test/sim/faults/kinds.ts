@@ -35,7 +35,7 @@ export const FAULT_EFFECTS = {
   readError: ["failures", "startsRefused", "diskErrors"],
   fullDisk: ["failures", "startsRefused", "diskFull"],
   slowDisk: ["leaderships", "refusals"],
-  bitFlip: ["startsRefused", "failures"],
+  bitFlip: ["careNotes", "startsRefused", "failures"],
   storeRot: ["careNotes", "startsRefused", "failures"],
   /* clocks.ts */
   clockJump: ["wrongClockReads"],
