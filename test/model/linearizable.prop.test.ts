@@ -1,6 +1,6 @@
 /**
  * Random runs of a store that is right, with calls that overlap and outcomes that stay unknown: the
- * judges accept them. The same runs with one answer falsified: they do not. PROP_RUNS says how many.
+ * judges accept them. The same runs with one answer falsified: they do not. PROP_RUNS: how many.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
