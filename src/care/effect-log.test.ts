@@ -14,4 +14,11 @@ test("effects: of a range of entries, oldest first; older than the ring → miss
     ["41 lease 123", "42 key 126", "43 lease 129"],
   );
   assert.equal(log.of(0, 12)[0]?.index, 11);
+  assert.deepEqual(found[0]?.key, Buffer.from([41]));
+  log.add(99_999, "key", Buffer.alloc(100, 7), 1);
+  assert.deepEqual(
+    log.of(99_998, 99_999)[0]?.key,
+    Buffer.alloc(31, 7),
+    "the beginning of a long one",
+  );
 });

@@ -16,23 +16,30 @@ export interface Effect {
 
 /** Rows that are remembered: some 2 000 entries of one row each. */
 export const EFFECTS_MAX = 2_048;
+/** Of a key; those of table `key` have 17 or 18 bytes, and no others are longer in practice. */
+const KEY_BYTES_MAX = 31;
+const KEY_SLOT_BYTES = KEY_BYTES_MAX + 1;
 const SLOT_MASK = EFFECTS_MAX - 1;
 
 export class EffectLog {
   readonly #indexes = new Float64Array(EFFECTS_MAX);
   readonly #checksums = new Int32Array(EFFECTS_MAX);
   readonly #tables: Table[] = [];
-  readonly #keys: Buffer[] = [];
+  /** Copies, each behind its length: what is kept alive for a while is what a collector pays for. */
+  readonly #keys = Buffer.alloc(EFFECTS_MAX * KEY_SLOT_BYTES);
   #count = 0;
 
-  /** `key` is kept until the ring comes round. */
   add(index: number, table: Table, key: Buffer, checksum: number): void {
     const slot = this.#count & SLOT_MASK;
     this.#count += 1;
     this.#indexes[slot] = index;
     this.#checksums[slot] = checksum;
     this.#tables[slot] = table;
-    this.#keys[slot] = key;
+    const keys = this.#keys;
+    const at = slot * KEY_SLOT_BYTES;
+    const bytes = Math.min(key.length, KEY_BYTES_MAX);
+    keys[at] = bytes;
+    for (let from = 0; from < bytes; from += 1) keys[at + 1 + from] = key[from] as number;
   }
 
   /** Of entries in (after, upTo], oldest first; what is older than the ring is missing. */
@@ -42,10 +49,11 @@ export class EffectLog {
       const slot = at & SLOT_MASK;
       const index = this.#indexes[slot] as number;
       if (index <= after || index > upTo) continue;
+      const keyAt = slot * KEY_SLOT_BYTES + 1;
       found.push({
         index,
         table: this.#tables[slot] as Table,
-        key: this.#keys[slot] as Buffer,
+        key: Buffer.from(this.#keys.subarray(keyAt, keyAt + (this.#keys[keyAt - 1] as number))),
         checksum: this.#checksums[slot] as number,
       });
     }
