@@ -9,7 +9,7 @@ import { PLACEHOLDERS } from "../operate/host-command.ts";
 import { Notes, notesPath, STATE_FLAG } from "../operate/notes.ts";
 import { memberChangesOf, Replacement } from "../operate/replace.ts";
 import { isReplaceNotes } from "../operate/replace-plan.ts";
-import { handsOf } from "../operate/steps.ts";
+import { handsOf, reachAll } from "../operate/steps.ts";
 import { peerUrlList } from "../peer-url-list.ts";
 
 /** A member that is lost must not hold up looking at the others. */
@@ -59,11 +59,9 @@ async function optionsOf(context: Context, args: readonly string[], flags: Flags
   const urls = flags.text("peer-urls");
   const peerUrls = urls === "" ? [] : peerUrlList(urls);
   const client = await context.client();
-  // The one that is lost, or leaves, may be the only one that was named.
-  await client.syncEndpoints({ timeoutMs: context.timeoutMs });
+  const clusterId = await reachAll(client, context.timeoutMs);
   const asker = askerOf(context, client, LOOK_MS_MAX);
-  const { header } = await asker.list();
-  const file = `replace-${header.clusterId.toString(16)}-${oldId.toString(16)}.json`;
+  const file = `replace-${clusterId.toString(16)}-${oldId.toString(16)}.json`;
   const { io, timeoutMs: callMs } = context;
   return {
     io,

@@ -8,7 +8,7 @@ import { PLACEHOLDERS } from "../operate/host-command.ts";
 import { Notes, notesPath, STATE_FLAG } from "../operate/notes.ts";
 import { isRollingNotes } from "../operate/rolling-plan.ts";
 import { RollingRestart } from "../operate/rolling-restart.ts";
-import { handsOf } from "../operate/steps.ts";
+import { handsOf, reachAll } from "../operate/steps.ts";
 
 /** A member that does not answer must not hold up looking at the others. */
 const LOOK_MS_MAX = 2_000;
@@ -61,12 +61,9 @@ export const rollingRestart: Command = {
 
 async function optionsOf(context: Context, flags: Flags) {
   const client = await context.client();
-  // One that is being restarted may be the only one that was named.
-  await client.syncEndpoints({ timeoutMs: context.timeoutMs });
+  const clusterId = await reachAll(client, context.timeoutMs);
   const asker = askerOf(context, client, LOOK_MS_MAX);
-  const { members, header } = await asker.list();
-  if (members.length === 0) throw new CtlError("the cluster has no members");
-  const name = `rolling-restart-${header.clusterId.toString(16)}.json`;
+  const name = `rolling-restart-${clusterId.toString(16)}.json`;
   const { io } = context;
   return {
     io,

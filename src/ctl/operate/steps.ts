@@ -1,7 +1,7 @@
 /** What replacing and restarting members have in common. */
 import { type Client, isRefusal } from "../../client/index.ts";
 import { CtlError } from "../exit.ts";
-import type { Asker } from "../health/look.ts";
+import { type Asker, listByFirst } from "../health/look.ts";
 import type { CtlIo } from "../io.ts";
 import { type ClusterView, isServing, lagOf, type MemberView, viewOf, votersOf } from "./view.ts";
 import { type Found, waitFor } from "./wait.ts";
@@ -14,6 +14,9 @@ export interface Operation {
   /** Of each wait and of each command on a host. */
   readonly timeoutMs: number;
 }
+
+/** What the target missed while it was down may take the first try's time. */
+const MOVES_MAX = 3;
 
 /** The calls that change something, or are asked of one member alone. */
 export interface Hands {
@@ -51,6 +54,18 @@ function releaseOf(page: string): string | undefined {
   }
 }
 
+/**
+ * Makes all voters the client's endpoints, since those that were named may be the ones that go, and
+ * resolves with the id of the cluster. Rejects when no endpoint can list the members.
+ */
+export async function reachAll(client: Client, timeoutMs: number): Promise<bigint> {
+  const { header, members } = await listByFirst(client, timeoutMs);
+  const voters = members.filter(({ isLearner }) => !isLearner);
+  const urls = voters.flatMap(({ clientUrls }) => clientUrls);
+  if (urls.length > 0) client.setEndpoints(urls);
+  return header.clusterId;
+}
+
 /** A line of what has been done. */
 export function tell(io: CtlIo, line: string): void {
   io.stdout(`${line}\n`);
@@ -74,10 +89,7 @@ export async function moveLeadership(
     throw new CtlError("no other voter answers, so nobody can take the leadership over");
   }
   const { io, asker, hands, timeoutMs } = operation;
-  const move = (): Promise<void> =>
-    hands.moveLeader(leader.member.clientUrls[0] ?? "", target.member.id);
-  // What the target missed while it was down may have taken the first try's time.
-  await move().catch(move);
+  let tries = 0;
   const hint = "is an election under way? The same command goes on";
   const what = `waiting for ${target.name} to lead`;
   await waitFor(io, { what, timeoutMs, hint }, async () => {
@@ -87,9 +99,16 @@ export async function moveLeadership(
       now.leader !== undefined &&
       now.leader.member.id !== leader.member.id &&
       voters.every((one) => isServing(now, one));
-    return isDone
-      ? { is: "done", value: undefined }
-      : { is: "waiting", why: "the leadership has not moved" };
+    if (isDone) return { is: "done", value: undefined };
+    let why = "the leadership has not moved";
+    if (now.leader?.member.id === leader.member.id && tries < MOVES_MAX) {
+      tries += 1;
+      const endpoint = leader.member.clientUrls[0] ?? "";
+      await hands.moveLeader(endpoint, target.member.id).catch((error: Error) => {
+        why = `${why}: ${error.message}`;
+      });
+    }
+    return { is: "waiting", why };
   });
   tell(io, `   ${target.name} leads in place of ${leader.name}`);
 }
