@@ -117,6 +117,56 @@ for (let seed = 1; seed <= RUNS; seed += 1) {
   });
 }
 
+test("time travel: an old copy of the leader's disk, in a cluster of five → another leads, the old one is found and back (E3a BT-d1)", async () => {
+  const cluster = await Cluster.start({ seed: 400, size: 5 });
+  const workload = new Workload(cluster);
+  const leader = await cluster.untilLeader();
+  await writes(cluster, workload, 10);
+  const image = leader.image();
+  await writes(cluster, workload, 20);
+  await cluster.run(1_100);
+  const { id } = leader;
+  leader.crash();
+  leader.putBack(image);
+  await cluster.settled(leader.start());
+  await cluster.until(() => leader.member?.timeTravel !== undefined, "the finding");
+  await recovered(cluster, leader, id);
+  await writes(cluster, workload, 10);
+  await cluster.untilEven();
+  await cluster.sameHash();
+  workload.check();
+  await cluster.close();
+});
+
+test("time travel: a member is killed at any moment of its way back → it gets there all the same (BT-d1)", async () => {
+  const cluster = await Cluster.start({ seed: 401, size: 3 });
+  const workload = new Workload(cluster);
+  await cluster.untilLeader();
+  const old = cluster.followers()[0] as ClusterNode;
+  for (let round = 0; round < 8; round += 1) {
+    await writes(cluster, workload, 3);
+    const { id } = old;
+    const image = old.image();
+    await writes(cluster, workload, 5);
+    await cluster.run(1_100);
+    old.crash();
+    old.putBack(image);
+    await cluster.settled(old.start());
+    await cluster.run(cluster.prng.below(2_500));
+    if (cluster.prng.chance(0.5)) old.crash();
+    else old.kill();
+    const leader = cluster.leader();
+    if (leader !== undefined && round % 2 === 1) leader.kill();
+    await cluster.run(cluster.prng.below(100));
+    for (const node of cluster.nodes) if (!node.isRunning) await cluster.settled(node.start());
+    await recovered(cluster, old, id);
+  }
+  await cluster.untilEven();
+  await cluster.sameHash();
+  workload.check();
+  await cluster.close();
+});
+
 /** The third of three members is down while the other two go on; then the leader dies, too. */
 async function forgetful(
   seed: number,
