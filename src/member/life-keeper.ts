@@ -51,6 +51,8 @@ export interface LifeKeeperOptions {
   readonly id: bigint;
   readonly clusterId: bigint;
   readonly beginnings: Beginnings;
+  /** As its file of peers has them, its own row included. */
+  readonly knownPeers: readonly PeerMember[];
   readonly settings: MemberSettings;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -268,12 +270,12 @@ export class LifeKeeper {
 
   /** Of one after the other, since this member does not know who leads. */
   async #askForReplacement(): Promise<void> {
-    const { id, local, onRemoved } = this.#options;
+    const { id, local, knownPeers, onRemoved } = this.#options;
     const network = this.#options.network();
-    const peerUrls =
-      local()
-        .machine.members()
-        .find((row) => row.id === id)?.peerUrls ?? [];
+    // Where the store went with the log, the file of peers knows; and where this member's row was
+    // removed already, nobody else does.
+    const rows = [...local().machine.members(), ...knownPeers];
+    const peerUrls = rows.find((row) => row.id === id)?.peerUrls ?? [];
     const refusals: string[] = [];
     for (const other of this.#others()) {
       try {

@@ -30,7 +30,7 @@ export class Hosts {
   endDiskFault(node: ClusterNode): void {
     const left = (this.#diskFaults.get(node) ?? 1) - 1;
     this.#diskFaults.set(node, left);
-    node.mayFail = left > 0 || (this.#flips.get(node)?.length ?? 0) > 0;
+    this.#allow(node);
   }
 
   /**
@@ -58,6 +58,13 @@ export class Hosts {
       const isBack = isVoter && node.counts.starts > starts;
       if (isBack || !this.#cluster.nodes.includes(node)) this.#damaged.delete(node);
     }
+  }
+
+  /** What it lost stays lost until it is whole again, whatever else ends. */
+  #allow(node: ClusterNode): void {
+    const hasFaults = (this.#diskFaults.get(node) ?? 0) > 0;
+    const hasFlips = (this.#flips.get(node)?.length ?? 0) > 0;
+    node.mayFail = hasFaults || hasFlips || this.#damaged.has(node);
   }
 
   flipped(node: ClusterNode, flip: Flip): void {
@@ -120,7 +127,7 @@ export class Hosts {
       const { path, offset, bit } = flip;
       this.#cluster.note(`${node.host} disk: bit ${bit} of byte ${offset} of ${path} ${became}`);
     }
-    node.mayFail = (this.#diskFaults.get(node) ?? 0) > 0;
+    this.#allow(node);
     return true;
   }
 
