@@ -425,7 +425,17 @@ export class Cluster {
     await this.startAll();
     await this.untilLeader();
     await this.retried((node) => this.#tidyUp(node));
+    await this.#promoteLearners();
     await this.untilEven();
+  }
+
+  /** As an operator does, so that there is room for a learner in a lost member's place. */
+  async #promoteLearners(): Promise<void> {
+    const members = this.leader()?.running.members() ?? [];
+    for (const { id, isLearner } of members) {
+      const node = this.live.find((other) => other.id === id);
+      if (isLearner && node?.mayFail === false) await this.promote(id);
+    }
   }
 
   /**
