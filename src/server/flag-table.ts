@@ -235,7 +235,7 @@ const TUNING = rows("Tuning", [
   ["compaction-batch-limit", "int", "1000", "works", "Records deleted in one step."],
   ["compaction-sleep-interval", "duration", "10ms", "works", "Rest between two steps."],
   ["watch-progress-notify-interval", "duration", "10m", "works", "Progress told to quiet watches."],
-  ["corrupt-check-time", "duration", "0s", "absent", "Time between comparisons with members."],
+  ["corrupt-check-time", "duration", "0s", "moot", "States are compared with every answer."],
   ["compact-hash-check-time", "duration", "1m", "moot", "Of the gate CompactHashCheck."],
   ["downgrade-check-time", "duration", "5s", "moot", "Time between looks at a downgrade."],
   ["bootstrap-defrag-threshold-megabytes", "uint", "0", "absent", "Defragment at the start."],
