@@ -14,8 +14,8 @@ class PagedStorage extends MemoryStorage {
   }
 }
 
-// A lone member that started with much to apply stood for election while it applied, and ended: what
-// it had applied had left memory, and the consensus was to be told at the end of the batch.
+// A lone member that started with much to apply stood for election while it applied, and ended:
+// what it had applied had left memory, and the consensus was to be told at the end of the batch.
 test("raft: applied entries left memory before the consensus knows → it does not stand yet", () => {
   const storage = new PagedStorage();
   storage.applySnapshot({
