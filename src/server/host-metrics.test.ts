@@ -51,6 +51,7 @@ function memberAtRest(): Member {
       proposalsFailed: 0,
       keys: 0,
       compactRevision: -1,
+      care: { events: new Map([["damage", 1]]), mismatches: 0, verifiedBytes: 0, verifyPasses: 0 },
       cluster: {
         leaderChanges: 3,
         heartbeatSendFailures: 0,

@@ -232,7 +232,7 @@ test("program: systemd is told when it asked for it", async (t) => {
   const program = start(t, directory, [], { env });
   await program.line("ready to serve client requests");
   while (!existsSync(told)) await once(watching, "change");
-  assert.equal(readFileSync(told, "utf8"), "/run/n --ready\n");
+  assert.equal(readFileSync(told, "utf8"), "/run/n READY=1\n");
 });
 
 test("program: SIGHUP keeps its default action", async (t) => {
