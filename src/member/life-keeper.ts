@@ -31,7 +31,12 @@ import {
 import type { ApplyResponse } from "../apply/index.ts";
 import type { ClusterService } from "./cluster-service.ts";
 import type { Driver } from "./driver.ts";
-import { BLOCKED_REPEAT_MS, FLOORS_SAVE_MS, REPLACE_RETRY_MS } from "./limits.ts";
+import {
+  BLOCKED_REPEAT_MS,
+  CONTACT_HEARTBEATS,
+  FLOORS_SAVE_MS,
+  REPLACE_RETRY_MS,
+} from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 import type { MemberSettings } from "./settings.ts";
 import { promised } from "./replacements.ts";
@@ -101,7 +106,7 @@ export class LifeKeeper {
       floors: beginnings.floors,
       protection: settings.rollbackProtection,
       nowMs: this.#nowMs,
-      waitMs: settings.electionTimeoutMs,
+      waitMs: CONTACT_HEARTBEATS * settings.heartbeatMs,
       view: () => this.#view(),
       others: () => this.#others(),
       send: (message) => this.#send(message),

@@ -55,6 +55,8 @@ export const STAMPED_BYTES_MAX = 64 * 1024;
 export const QUARANTINE_REPEAT_MS = 10_000;
 /** A store that was received waits this long for the log to reach it. */
 export const RESYNC_WAIT_MS = 10_000;
+/** A start waits this long for voters that do not answer, before it votes (`detect`). */
+export const CONTACT_HEARTBEATS = 3;
 /** What the others promised is on the disk at most this long after it was seen. */
 export const FLOORS_SAVE_MS = 1_000;
 /** A quarantined member asks the others to be replaced, and a learner to be promoted. */
