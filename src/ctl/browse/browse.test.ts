@@ -70,6 +70,8 @@ test("browse: down into directories, a value by lines, and back", async () => {
   ]);
   assert.equal((await type("\x1b[F")).at(-1), "lines 3 to 5 of 5");
   assert.deepEqual(await type("\x1b[D\x1b[D\x1b[D"), ["(all keys)", ">a/", " d", " e", "1 of 4"]);
+  // Typed ahead of what is shown.
+  assert.equal((await type(`\r\r`))[0], "a/b/");
   assert.deepEqual(await type("q"), ["end"]);
   assert.deepEqual(await (await open([])).type("\r"), ["(all keys)", "no keys"]);
 });

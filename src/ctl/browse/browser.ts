@@ -74,8 +74,7 @@ export class Browser {
       return { title: value.name, lines, chosen: -1, foot };
     }
     const here = this.#here;
-    await this.#fill(here, here.first + 2 * height);
-    here.chosen = Math.max(0, Math.min(here.chosen, here.entries.length - 1));
+    await this.#settle(here, height);
     if (here.chosen < here.first) here.first = here.chosen;
     if (here.chosen >= here.first + height) here.first = here.chosen - height + 1;
     const lines = here.entries.slice(here.first, here.first + height).map(({ name }) => name);
@@ -105,8 +104,16 @@ export class Browser {
     while (entries.length < wanted && !level.isOver) entries.push(...(await level.more()));
   }
 
+  /** What is chosen is one that is there, and what comes next is read. */
+  async #settle(here: Place, height: number): Promise<void> {
+    await this.#fill(here, Math.max(here.first, here.chosen) + 2 * height);
+    here.chosen = Math.max(0, Math.min(here.chosen, here.entries.length - 1));
+  }
+
   async #typeInList(typed: Typed, height: number): Promise<boolean> {
     const here = this.#here;
+    // More may have been typed than was shown.
+    await this.#settle(here, height);
     if (typeof typed === "object") return await this.#typeLetter(typed.letter);
     if (typed === "up") here.chosen -= 1;
     else if (typed === "down") here.chosen += 1;

@@ -74,7 +74,7 @@ async function converse({ io }: Context, browser: Browser): Promise<void> {
     const reader = new TypedReader();
     for (;;) {
       // The first and the last line are not the list's.
-      const height = Math.max(1, io.rows - 2);
+      const height = Math.max(1, heightOf(io) - 2);
       io.stdout(drawn(io, await browser.screen(height)));
       while (typing.length === 0 && !isOver) {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -93,9 +93,15 @@ async function converse({ io }: Context, browser: Browser): Promise<void> {
   }
 }
 
-function drawn({ columns, rows }: CtlIo, { title, lines, chosen, foot }: Screen): string {
-  const cut = (text: string): string => text.replace(/[\t\r]/g, "  ").slice(0, columns - 1);
+/** A terminal that does not know its size says 0. */
+function heightOf({ rows }: CtlIo): number {
+  return rows || 24;
+}
+
+function drawn(io: CtlIo, { title, lines, chosen, foot }: Screen): string {
+  const cut = (text: string): string =>
+    text.replace(/[\t\r]/g, "  ").slice(0, (io.columns || 80) - 1);
   const body = lines.map((line, at) => (at === chosen ? `\x1b[7m${cut(line)}\x1b[0m` : cut(line)));
   const all = [`\x1b[1m${cut(title)}\x1b[0m`, ...body].join("\r\n");
-  return `\x1b[H\x1b[J${all}\x1b[${rows};1H\x1b[2m${cut(foot)}\x1b[0m`;
+  return `\x1b[H\x1b[J${all}\x1b[${heightOf(io)};1H\x1b[2m${cut(foot)}\x1b[0m`;
 }

@@ -45,7 +45,7 @@ export function hostOf(url: string): string {
   return /^[a-z]+:\/\/(?:\[([^\]]*)\]|([^:/]*))/.exec(url)?.slice(1).find(Boolean) ?? "";
 }
 
-/** Runs it by the shell with our output. Throws CtlError when it fails, or has not ended by then. */
+/** Runs it by the shell with our output. Throws CtlError when it fails or does not end in time. */
 export async function runOnHost(io: CtlIo, command: string, timeoutMs: number): Promise<void> {
   const child = io.start(["/bin/sh", "-c", command], {});
   let isLate = false;

@@ -70,7 +70,7 @@ class World {
     member.startSeconds += 60;
     member.isUp = true;
     // It comes back behind the others.
-    member.applied = this.committed - 10;
+    member.applied = this.committed - 6;
   }
 
   /** Before and after each thing that is done, the command may be killed. */
@@ -149,7 +149,7 @@ function rolling(world: World, path: string, more: { expectVersion?: string } = 
   const { io, asker, hands } = world;
   const exec = "restart %n on %h";
   return new RollingRestart({
-    ...{ io, asker, hands, exec, notes, timeoutMs: 2_000, expectVersion: "" },
+    ...{ io, asker, hands, exec, notes, timeoutMs: 1_000, expectVersion: "" },
     ...more,
   });
 }
@@ -205,7 +205,7 @@ test("rolling restart: one that does not come back → ended there, told what to
   world.exec = (member) => (member.isUp = false);
   await assert.rejects(
     rolling(world, newPath()).run(),
-    /m2 does not answer, after 2 s; look at its log.* no other member was touched/,
+    /m2 does not answer, after 1 s; look at its log.* no other member was touched/,
   );
   world.exec = () => undefined;
   world.member(2).isUp = true;
@@ -243,7 +243,7 @@ test("rolling restart: notes of another command, or of none → refused by name"
 function replacing(world: World, path: string, more: { exec?: string; oldId?: bigint } = {}) {
   const { io, asker, hands } = world;
   return new Replacement({
-    ...{ io, asker, hands, timeoutMs: 2_000, oldId: 3n, peerUrls: [], name: "", isVoter: false },
+    ...{ io, asker, hands, timeoutMs: 1_000, oldId: 3n, peerUrls: [], name: "", isVoter: false },
     ...{ exec: "start %n of %c", notes: new Notes<ReplaceNotes>(path, isReplaceNotes) },
     changes: {
       remove: async (id) =>
@@ -316,7 +316,7 @@ test("replace: no majority of others, nobody of that id, not started → refused
   world.member(2).isUp = false;
   await assert.rejects(
     replacing(world, newPath()).run(),
-    /1 of the other 2 voters serve, 2 are needed to change the members; missing: m2\. Bring them/,
+    /1 of the other 2 voters serve, 2 are needed to change the members; missing: m2, after 1 s; bring/,
   );
   assert.deepEqual(world.did, []);
   await assert.rejects(
@@ -326,7 +326,7 @@ test("replace: no majority of others, nobody of that id, not started → refused
   const waiting = lostThird();
   await assert.rejects(
     replacing(waiting, newPath(), { exec: "" }).run(),
-    /m3 has not started at http:\/\/h3:2380, after 2 s; look at its log; the same command goes on/,
+    /m3 has not started at http:\/\/h3:2380, after 1 s; look at its log; the same command goes on/,
   );
   assert.match(
     waiting.text,

@@ -53,21 +53,18 @@ export function nextStep(view: ClusterView, wish: ReplaceWish): ReplaceStep {
   return { is: fresh.member.isLearner ? "promote" : "done", fresh };
 }
 
-/**
- * Throws CtlError when the voters besides the old member are no majority now, or would be none of
- * what is left without it.
- */
-export function checkQuorum(view: ClusterView, old: MemberView): void {
+/** What is missing for the voters besides the old one to change the members; undefined: nothing. */
+export function quorumTrouble(view: ClusterView, old: MemberView): string | undefined {
   const voters = votersOf(view);
   const others = voters.filter((one) => one !== old);
   const serving = others.filter((one) => isServing(view, one));
   const needed = old.member.isLearner ? quorumOf(voters.length) : wantedOf(voters.length);
-  if (serving.length >= needed) return;
+  if (serving.length >= needed) return undefined;
   const silent = others.filter((one) => !serving.includes(one)).map(({ name }) => name);
   const missing = silent.length === 0 ? "" : `; missing: ${silent.join(", ")}`;
-  throw new CtlError(
+  return (
     `${serving.length} of the other ${others.length} voters serve, ${needed} are needed to ` +
-      `change the members${missing}. Bring them back; lost for good: holdfast disaster --help`,
+    `change the members${missing}`
   );
 }
 

@@ -8,8 +8,8 @@ import { CtlError, Exit } from "../exit.ts";
 import { hostCommand, hostOf, runOnHost } from "./host-command.ts";
 import type { Notes } from "./notes.ts";
 import {
-  checkQuorum,
   nextStep,
+  quorumTrouble,
   type ReplaceNotes,
   type ReplaceStep,
   startVariables,
@@ -58,6 +58,9 @@ export function memberChangesOf(client: Client, timeoutMs: number): MemberChange
   };
 }
 
+/** Longer than an election takes. */
+const ELECTION_MS = 10_000;
+
 export class Replacement {
   readonly #options: ReplaceOptions;
   /** The name and URLs that the new member is to have. */
@@ -73,7 +76,7 @@ export class Replacement {
     const view = await viewOf(this.#options.asker);
     const wanted = this.#settle(view);
     const step = this.#step(view, wanted);
-    if (step.is === "remove") checkQuorum(view, step.old);
+    if (step.is === "remove") await this.#untilQuorum();
     const { isVoter, exec, oldId } = this.#options;
     const urls = wanted.peerUrls.join(",");
     const start = exec === "" ? "start it there by hand" : `on its host: ${exec}`;
@@ -137,7 +140,7 @@ export class Replacement {
     const { io, changes, isVoter, notes } = this.#options;
     switch (step.is) {
       case "remove": {
-        checkQuorum(view, step.old);
+        await this.#untilQuorum();
         if (step.old === view.leader) {
           return await moveLeadership(this.#options, view, () => false);
         }
@@ -162,6 +165,19 @@ export class Replacement {
         return tell(io, `5. member ${step.fresh.id} has a vote`);
       case "done":
     }
+  }
+
+  /** The one that is lost may have led, and the others elect another within seconds. */
+  async #untilQuorum(): Promise<void> {
+    const { io, asker, oldId, timeoutMs } = this.#options;
+    const hint = "bring them back; when they are lost for good see `holdfast disaster --help`";
+    const limits = { timeoutMs: Math.min(timeoutMs, ELECTION_MS), hint };
+    await waitFor(io, { what: "waiting for a majority", ...limits }, async () => {
+      const view = await viewOf(asker);
+      const old = view.members.find(({ member }) => member.id === oldId);
+      const why = old === undefined ? undefined : quorumTrouble(view, old);
+      return why === undefined ? { is: "done", value: undefined } : { is: "waiting", why };
+    });
   }
 
   /** Members count as healthy to a cluster when they were connected for 5 s. */
@@ -238,7 +254,7 @@ export class Replacement {
   }
 }
 
-/** What passes by itself: members that have just connected, an election, an answer that was lost. */
+/** What passes by itself: members that have just connected, an election, a lost answer. */
 function isWorthWaiting(error: unknown): boolean {
   const { code } = error as { code?: number };
   return code === Code.UNAVAILABLE || code === Code.DEADLINE_EXCEEDED;
@@ -249,7 +265,7 @@ function startText(host: string, variables: Readonly<Record<string, string>>): s
   return [
     `3. Now on ${host}: stop what runs there, move its data directory away, and start it with`,
     ...rows,
-    "   With a unit of systemd, where /etc/holdfast/holdfast.env holds these variables:",
-    "     systemctl stop etcd; mv /var/lib/etcd /var/lib/etcd.old; systemctl start etcd",
+    "   As deploy/systemd sets it up, with these variables in /etc/holdfast/holdfast.env:",
+    "     systemctl stop etcd; mv /var/lib/holdfast /var/lib/holdfast.old; systemctl start etcd",
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 /** What replacing and restarting members have in common. */
 import { type Client, isRefusal } from "../../client/index.ts";
-import { CtlError } from "../exit.ts";
+import { CtlError, Exit } from "../exit.ts";
 import { type Asker, listByFirst } from "../health/look.ts";
 import type { CtlIo } from "../io.ts";
 import { type ClusterView, isServing, lagOf, type MemberView, viewOf, votersOf } from "./view.ts";
@@ -59,7 +59,10 @@ function releaseOf(page: string): string | undefined {
  * resolves with the id of the cluster. Rejects when no endpoint can list the members.
  */
 export async function reachAll(client: Client, timeoutMs: number): Promise<bigint> {
-  const { header, members } = await listByFirst(client, timeoutMs);
+  const { header, members } = await listByFirst(client, timeoutMs).catch((error: unknown) => {
+    const [first = error] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+    throw new CtlError(`no endpoint answers: ${(first as Error).message}`, Exit.ERROR, first);
+  });
   const voters = members.filter(({ isLearner }) => !isLearner);
   const urls = voters.flatMap(({ clientUrls }) => clientUrls);
   if (urls.length > 0) client.setEndpoints(urls);
@@ -72,8 +75,8 @@ export function tell(io: CtlIo, line: string): void {
 }
 
 /**
- * Hands the leadership to the voter that has applied most, one of `preferred` first, and waits until
- * all voters that answer follow it. Throws CtlError when nobody can take it.
+ * Hands the leadership to the voter that has applied most, one that is preferred first, and waits
+ * until all voters that answer follow it. Throws CtlError when nobody can take it.
  */
 export async function moveLeadership(
   operation: Operation,
