@@ -5,7 +5,7 @@ import { DiskSpace } from "./disk-space.ts";
 
 const MIB = 1024 * 1024;
 
-function setUp(totalBytes: number) {
+function setUp(totalBytes: number, wasLow = false) {
   const time = new ManualTime();
   const state = { freeBytes: totalBytes, totalBytes, isMute: false, told: [] as string[] };
   const watch = new DiskSpace({
@@ -17,6 +17,7 @@ function setUp(totalBytes: number) {
     },
     paths: ["/log", "/store"],
     timers: time,
+    wasLow,
     onLow: (path, free, reserve) => void state.told.push(`${path} ${free / MIB} ${reserve / MIB}`),
     onBack: () => void state.told.push("back"),
   });
@@ -39,6 +40,13 @@ test("disk space: less than the reserve → told at each look; back with half as
   assert.deepEqual(await look(751), []);
   watch.close();
   assert.deepEqual(await look(1), []);
+});
+
+test("disk space: there was too little before a restart → back is told when there is room", async () => {
+  const { look } = setUp(10_000 * MIB, true);
+  assert.deepEqual(await look(700), []);
+  assert.deepEqual(await look(800), ["back"]);
+  assert.deepEqual(await look(800), []);
 });
 
 test("disk space: the reserve is bounded, on very large disks and on very small ones", async () => {

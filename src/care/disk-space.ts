@@ -18,6 +18,8 @@ export interface DiskSpaceOptions {
   /** The directories of log and store, which may be on different disks. */
   readonly paths: readonly string[];
   readonly timers: Timers;
+  /** There was too little when this member ran last, and nobody has been told that it is over. */
+  readonly wasLow: boolean;
   /** Called at each look while there is too little. */
   readonly onLow: (path: string, freeBytes: number, reserveBytes: number) => void;
   /** Called once when there is room again after `onLow`. */
@@ -27,11 +29,12 @@ export interface DiskSpaceOptions {
 export class DiskSpace {
   readonly #options: DiskSpaceOptions;
   #timer: Timer | undefined;
-  #isLow = false;
+  #isLow: boolean;
   #isClosed = false;
 
   constructor(options: DiskSpaceOptions) {
     this.#options = options;
+    this.#isLow = options.wasLow;
     this.#plan();
   }
 

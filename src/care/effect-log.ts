@@ -25,7 +25,7 @@ export class EffectLog {
   readonly #indexes = new Float64Array(EFFECTS_MAX);
   readonly #checksums = new Int32Array(EFFECTS_MAX);
   readonly #tables: Table[] = [];
-  /** Copies, each behind its length: what is kept alive for a while is what a collector pays for. */
+  /** Copies, each behind its length: what lives for a while is what a collector pays for. */
   readonly #keys = Buffer.alloc(EFFECTS_MAX * KEY_SLOT_BYTES);
   #count = 0;
 

@@ -20,8 +20,10 @@ export type CareKind =
   /** Another member's store took the place of this one's. */
   | "replaced"
   | "healed"
-  /** The disk is nearly full, or no longer. */
+  /** The disk is nearly full. */
   | "space"
+  /** It is no longer. */
+  | "room"
   /** The leader's disk is slower than the others'. */
   | "slow disk"
   /** This member's disk went back in time, or it came back from that. */
@@ -107,7 +109,7 @@ export class Journal {
     const { kind } = event;
     const found = event.found.slice(0, TEXT_MAX);
     const row = { at: new Date(clock.wallMs()).toISOString(), ...event, found };
-    const isGood = kind === "healed" || kind === "replaced";
+    const isGood = kind === "healed" || kind === "replaced" || kind === "room";
     logger[isGood ? "info" : "error"](`care: ${event.done}`, { kind, found, why: event.why });
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
     this.#rows = [...this.#rows.slice(1 - JOURNAL_ROWS_MAX), row];

@@ -33,16 +33,20 @@ export class AlarmRaiser {
 
   /** The disk is nearly full. May be called again. */
   noRoom(): void {
-    const { id, alarmSet } = this.#options;
-    const rows = alarmSet().list();
-    const isRaised = rows.some((row) => row.memberId === id && row.alarm === AlarmType.NOSPACE);
-    if (isRaised || this.#isRaising(AlarmType.NOSPACE, id)) return;
+    const { id } = this.#options;
+    if (this.#has(AlarmType.NOSPACE, id) || this.#isRaising(AlarmType.NOSPACE, id)) return;
     this.#raise({ memberId: id, alarm: AlarmType.NOSPACE });
   }
 
-  /** There is room again. */
-  roomBack(): void {
+  /** There is room again. True when the alarm is gone; else to be called again. */
+  roomBack(): boolean {
     const { id } = this.#options;
+    if (!this.#has(AlarmType.NOSPACE, id)) return true;
+    if (!this.#isRaising(AlarmType.NOSPACE, id)) this.#clearNoSpace(id);
+    return false;
+  }
+
+  #clearNoSpace(id: bigint): void {
     this.#propose(AlarmAction.DEACTIVATE, { memberId: id, alarm: AlarmType.NOSPACE });
   }
 
@@ -74,8 +78,12 @@ export class AlarmRaiser {
   }
 
   #hasCorrupt(id: bigint): boolean {
+    return this.#has(AlarmType.CORRUPT, id);
+  }
+
+  #has(type: number, id: bigint): boolean {
     const alarms = this.#options.alarmSet().list();
-    return alarms.some((row) => row.memberId === id && row.alarm === AlarmType.CORRUPT);
+    return alarms.some((row) => row.memberId === id && row.alarm === type);
   }
 
   #isRaising(type: number, id: bigint): boolean {

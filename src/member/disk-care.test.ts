@@ -9,11 +9,11 @@ import type { Driver } from "./driver.ts";
 
 const GIB = 1024 ** 3;
 
-function setUp() {
+function setUp(before: { kind: string }[] = []) {
   const time = new ManualTime();
   const space = { freeBytes: 100 * GIB, totalBytes: 200 * GIB };
   const driver = { isLeader: true, committed: 10, ownMatch: 10 };
-  const state = { hasQuota: true, done: [] as string[] };
+  const state = { hasQuota: true, isCleared: true, done: [] as string[] };
   const care = new DiskCare({
     disk: { space: () => Promise.resolve({ ...space }) } as unknown as Disk,
     paths: ["/data"],
@@ -22,12 +22,18 @@ function setUp() {
     alarms: () =>
       ({
         noRoom: () => void state.done.push("raise"),
-        roomBack: () => void state.done.push("clear"),
+        roomBack: () => {
+          state.done.push("clear");
+          return state.isCleared;
+        },
       }) as unknown as AlarmRaiser,
     hasQuota: () => state.hasQuota,
     stepAside: () => Promise.resolve(void state.done.push("step aside")),
     electionTimeoutMs: 1_000,
-    journal: { note: ({ kind }: CareEvent) => void state.done.push(kind) } as unknown as Journal,
+    journal: {
+      rows: before,
+      note: ({ kind }: CareEvent) => void state.done.push(kind),
+    } as unknown as Journal,
   });
   const look = async (): Promise<string[]> => {
     time.advance(1_000);
@@ -44,12 +50,28 @@ test("disk care: the disk is nearly full → NOSPACE, once in the journal; room 
   assert.deepEqual(await look(), ["space", "raise"]);
   assert.deepEqual(await look(), ["raise"], "the alarm may have been refused");
   space.freeBytes = 2 * GIB;
-  assert.deepEqual(await look(), ["space", "clear"]);
+  assert.deepEqual(await look(), ["room"]);
+  state.isCleared = false;
+  care.tick(0);
+  state.isCleared = true;
+  care.tick(50);
+  care.tick(100);
+  assert.deepEqual(state.done.splice(0), ["clear", "clear"], "until it is gone");
   space.freeBytes = 0;
   state.hasQuota = false;
   await look();
   space.freeBytes = 2 * GIB;
-  assert.deepEqual(await look(), ["space"], "the quota is used up as well: not its alarm");
+  assert.deepEqual(await look(), ["room"], "the quota is used up as well: not its alarm");
+  care.tick(200);
+  assert.deepEqual(state.done, []);
+  care.close();
+});
+
+test("disk care: a restart while the alarm stands → it is cleared when there is room (QU-02)", async () => {
+  const { care, look, state } = setUp([{ kind: "room" }, { kind: "space" }, { kind: "damage" }]);
+  assert.deepEqual(await look(), ["room"]);
+  care.tick(0);
+  assert.deepEqual(state.done, ["clear"]);
   care.close();
 });
 

@@ -28,18 +28,23 @@ export interface DiskCareOptions {
 export class DiskCare {
   readonly #options: DiskCareOptions;
   readonly #space: DiskSpace;
-  #isLow = false;
+  #isLow: boolean;
+  /** The alarm is to go. */
+  #isClearing = false;
   #handedOverAtMs = Number.NEGATIVE_INFINITY;
   /** What was durable here when it was looked at last, and since when it is that. */
   #durable = { index: 0, sinceMs: 0 };
 
   constructor(options: DiskCareOptions) {
     this.#options = options;
-    const { disk, paths, timers } = options;
+    const { disk, paths, timers, journal } = options;
+    const last = journal.rows.findLast(({ kind }) => kind === "space" || kind === "room");
+    this.#isLow = last?.kind === "space";
     this.#space = new DiskSpace({
       disk,
       paths,
       timers,
+      wasLow: this.#isLow,
       onLow: (path, freeBytes, reserveBytes) => this.#low(path, freeBytes, reserveBytes),
       onBack: () => this.#back(),
     });
@@ -47,6 +52,11 @@ export class DiskCare {
 
   /** Several times a second. */
   tick(nowMs: number): void {
+    if (this.#isClearing) this.#isClearing = !this.#options.alarms().roomBack();
+    this.#watchLeader(nowMs);
+  }
+
+  #watchLeader(nowMs: number): void {
     const { driver, electionTimeoutMs, journal, stepAside } = this.#options;
     const { isLeader, committed, ownMatch } = driver();
     if (!isLeader || ownMatch !== this.#durable.index || ownMatch >= committed) {
@@ -73,6 +83,7 @@ export class DiskCare {
 
   #low(path: string, freeBytes: number, reserveBytes: number): void {
     const { alarms, journal } = this.#options;
+    this.#isClearing = false;
     if (!this.#isLow) {
       this.#isLow = true;
       journal.note({
@@ -86,17 +97,17 @@ export class DiskCare {
   }
 
   #back(): void {
-    const { alarms, hasQuota, journal } = this.#options;
+    const { hasQuota, journal } = this.#options;
     this.#isLow = false;
     const isOurs = hasQuota();
     journal.note({
-      kind: "space",
+      kind: "room",
       found: "there is room on the disk again",
       why: "it is half as much again as what is kept",
       done: isOurs
         ? "the NOSPACE alarm is cleared"
         : "the NOSPACE alarm stays: the quota is used up",
     });
-    if (isOurs) alarms().roomBack();
+    this.#isClearing = isOurs;
   }
 }
