@@ -310,7 +310,7 @@ describe("operating three members by single commands", { timeout: 240_000 }, () 
     second.pause();
     first.pause();
     try {
-      const refused = await run("member", "replace", id, "--dry-run");
+      const refused = await run("member", "replace", id, "--dry-run", "--timeout", "1s");
       assert.equal(refused.code, 1);
       assert.match(refused.stderr, /of the other 2 voters serve, 2 are needed/);
     } finally {
