@@ -422,7 +422,8 @@ test("scenario files: all of etcd's are here, and message types have its names (
   assert.equal(scenarioFiles("confchange").length, 8);
   assert.equal(MESSAGE_TYPES.get(4), "MsgAppResp");
   assert.equal(MESSAGE_TYPES.get(19), "MsgStorageAppend");
-  assert.equal(MESSAGE_TYPES.size, 24);
+  // From 2 000 on they are what members of our own kind tell each other beside the consensus.
+  assert.equal([...MESSAGE_TYPES.keys()].filter((type) => type < 2_000).length, 24);
 });
 
 for (const name of scenarioFiles("interaction")) {

@@ -13,8 +13,6 @@ import { systemDigests } from "../../src/host/index.ts";
 import type { MembershipChange, MemberSettings, Waiter } from "../../src/member/index.ts";
 import { type LinkConditions, ManualTime, SimulatedNetwork } from "../../src/testing/index.ts";
 import {
-  AlarmAction,
-  AlarmType,
   decodeKeyValue,
   emptyPutRequest,
   emptyRangeRequest,
@@ -439,8 +437,8 @@ export class Cluster {
   }
 
   /**
-   * As an operator does: alarms of full disks are disarmed, and hosts whose member was removed
-   * while they were down, so that nobody could tell them, are switched off.
+   * As an operator does: hosts whose member was removed while they were down, so that nobody could
+   * tell them, are switched off.
    */
   async #tidyUp(node: ClusterNode): Promise<void> {
     await this.ask<void>(node, (member, waiter) => member.readIndex(waiter));
@@ -448,11 +446,6 @@ export class Cluster {
     // One whose disk lost something may be between two ids.
     const gone = this.live.filter((other) => !ids.has(other.id) && !other.mayFail);
     for (const other of gone) this.forget(other);
-    for (const { memberId, alarm } of node.running.alarms()) {
-      if (alarm !== AlarmType.NOSPACE) continue;
-      const disarmed = { action: AlarmAction.DEACTIVATE, memberId, alarm };
-      await this.propose(node, { kind: "alarm", alarm: disarmed });
-    }
   }
 
   /** Every live member has applied all that any of them has. */
