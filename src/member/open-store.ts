@@ -6,7 +6,14 @@ import type { Backend } from "../backend/index.ts";
 import { isDamage, type Journal } from "../care/index.ts";
 import { type DataDirectory, setStoreAside } from "../datadir/index.ts";
 import type { Disk } from "../seam/index.ts";
-import { listSegments, readSnapshots, readWal, walExists, type WalSnapshot } from "../wal/index.ts";
+import {
+  listSegments,
+  readSnapshots,
+  readWal,
+  WalCorrupt,
+  walExists,
+  type WalSnapshot,
+} from "../wal/index.ts";
 import type { LocalStore } from "./local-store.ts";
 import { checkBeginning, StoreBehindLog } from "./log-recovery.ts";
 
@@ -73,14 +80,14 @@ async function open(options: OpenStoreOptions): Promise<LocalStore> {
 async function tellsAll(disk: Disk, { wal }: DataDirectory): Promise<boolean> {
   const [first] = await listSegments(disk, wal);
   if (first === undefined || first.firstIndex > 1) return false;
-  let next = 1;
-  const reader = await readWal(disk, wal, { index: 0, term: 0 });
-  for await (const batch of reader.batches()) {
-    for (const { index } of batch) {
-      // A snapshot was installed here once, and what came before it is void.
-      if (index !== next) return false;
-      next += 1;
-    }
+  try {
+    const reader = await readWal(disk, wal, { index: 0, term: 0 });
+    await reader.drain();
+    return reader.lastIndex > 0;
+  } catch (error) {
+    // A snapshot was installed here once, and what came before it is void. Damage is met again by
+    // whoever reads the log from where that begins.
+    if (error instanceof WalCorrupt) return false;
+    throw error;
   }
-  return next > 1;
 }
