@@ -11,7 +11,7 @@ import type { ApplyResponse, DowngradeInfo } from "../apply/index.ts";
 import type { AppliedPoint } from "../backend/index.ts";
 import { formatId, openImage } from "../datadir/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
-import type { CareRow, Journal } from "../care/index.ts";
+import { type CareRow, isDamage, type Journal } from "../care/index.ts";
 import type { HashOutcome, RangeCursor, RangeQuery } from "../mvcc/index.ts";
 import { type Evidence, NONE } from "../raft/index.ts";
 import type {
@@ -283,7 +283,7 @@ export class RaftMember implements Member {
         sendSnapshot: (message) => this.snapshots.send(message),
         installSnapshot: (snapshot) => this.snapshots.install(snapshot),
         damaged: (error) => this.care.mends(error),
-        broken: (error) => this.fail(error),
+        broken: (error) => this.#end(error),
       },
     });
   }
@@ -437,18 +437,37 @@ export class RaftMember implements Member {
   range(request: RangeRequest): RangeResponse | EtcdError {
     if (this.isQuarantined) return errors.Corrupt;
     this.#applier.operations.ranges += 1;
-    return this.local.range(request);
+    try {
+      return this.local.range(request);
+    } catch (error) {
+      return this.#readFailed(error);
+    }
   }
 
   openRange(query: RangeQuery): RangeCursor | EtcdError {
     if (this.isQuarantined) return errors.Corrupt;
     this.#applier.operations.ranges += 1;
-    return this.local.openRange(query);
+    try {
+      return this.local.openRange(query);
+    } catch (error) {
+      return this.#readFailed(error);
+    }
   }
 
   readTxn(request: TxnRequest): TxnResponse | EtcdError {
     if (this.isQuarantined) return errors.Corrupt;
-    return this.local.readTxn(request);
+    try {
+      return this.local.readTxn(request);
+    } catch (error) {
+      return this.#readFailed(error);
+    }
+  }
+
+  /** Whoever reads may stand in the middle of the consensus's work: damage is an answer. */
+  #readFailed(error: unknown): EtcdError {
+    if (!isDamage(error)) throw error;
+    this.care.report(error);
+    return errors.Corrupt;
   }
 
   openWatchStream(sink: WatchSink): WatchStream {
@@ -657,7 +676,12 @@ export class RaftMember implements Member {
 
   /** Nothing that follows can be trusted: refuse everything, tell the owner. */
   fail(error: Error): void {
-    if (this.#hasFailed || this.care.mends(error)) return;
+    if (!this.care.mends(error)) this.#end(error);
+  }
+
+  /** Also where the store alone is damaged: what had to do with it has stopped half way. */
+  #end(error: Error): void {
+    if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.driver.stop();
     this.cluster.stop();

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ApplyOutcome, Machine } from "../../src/apply/index.ts";
+import { CorruptRecord } from "../../src/backend/index.ts";
 import { errors } from "../../src/errors/index.ts";
-import { AlarmType, type RaftRequest } from "../../src/wire/index.ts";
+import { AlarmType, emptyRangeRequest, type RaftRequest } from "../../src/wire/index.ts";
 import { Workload } from "./clients.ts";
 import { Cluster } from "./harness.ts";
 import type { ClusterNode } from "./node.ts";
@@ -139,5 +140,35 @@ test("care: a state that goes wrong again and again → the member stays out, an
   const others = cluster.nodes.filter((node) => node !== wrong);
   await cluster.untilEven(others);
   workload.check(others);
+  await cluster.close();
+});
+
+// A read that met a rotten record within a turn of the driver stopped the driver, and not the
+// member: it led on in a term that was over, and nobody ever told it.
+test("care: a linearizable read on the leader meets a rotten record → an answer; it hands over, takes another store and goes on (BT-f3)", async () => {
+  const cluster = await Cluster.start({ seed: 902, size: 3 });
+  const workload = new Workload(cluster);
+  const leader = await cluster.untilLeader();
+  await writes(cluster, workload, { count: 20, prefix: "k" });
+  const { store } = leader.running.local;
+  const { range } = store;
+  store.range = (...parts) => {
+    store.range = range;
+    void parts;
+    throw new CorruptRecord("key", Buffer.alloc(17), 1, 2);
+  };
+  const read = new Promise<unknown>((resolve) => {
+    const request = { ...emptyRangeRequest(), key: "k1" };
+    leader.running.readIndex({
+      done: () => resolve(leader.running.range(request)),
+      refused: resolve,
+    });
+  });
+  assert.equal(await cluster.settled(read), errors.Corrupt);
+  await cluster.until(() => leader.running.careLog.at(-1)?.kind === "healed", "the member to heal");
+  await writes(cluster, workload, { count: 20, prefix: "after" });
+  await cluster.untilEven();
+  workload.check();
+  await cluster.sameHash();
   await cluster.close();
 });
