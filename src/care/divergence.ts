@@ -3,6 +3,7 @@
  * had another effect, and what they did here. The leader and the member that differs write a file
  * each; the first row that is not in both is the cause.
  */
+import { writeWhole } from "../datadir/index.ts";
 import type { Disk } from "../seam/index.ts";
 import { decodeRaftRequest, type Entry, EntryType } from "../wire/index.ts";
 import type { Effect } from "./effect-log.ts";
@@ -32,13 +33,7 @@ export async function writeDivergence(
   divergence: Divergence,
 ): Promise<string> {
   const path = `${directory}/diverge-${divergence.after + 1}-${divergence.member}.json`;
-  if (await disk.exists(path)) await disk.remove(path);
-  const file = await disk.open(path, "create");
-  try {
-    await file.writeDurable(Buffer.from(textOf(divergence)), 0);
-  } finally {
-    await file.close();
-  }
+  await writeWhole(disk, path, Buffer.from(textOf(divergence)));
   const names = (await disk.list(directory)).filter((name) => NAME.test(name));
   const age = (name: string): number => Number(NAME.exec(name)?.[1]);
   names.sort((a, b) => age(a) - age(b));

@@ -5,7 +5,8 @@
  * Shape: `care.jsonl`, one JSON object a line, oldest first. When it has grown to twice what is
  *   kept it is written anew.
  */
-import type { Clock, Disk, Logger, OpenFile } from "../seam/index.ts";
+import { writeWhole } from "../datadir/index.ts";
+import type { Clock, Disk, Logger } from "../seam/index.ts";
 
 export type CareKind =
   /** Another member's state differs from the majority's. */
@@ -142,29 +143,22 @@ export class Journal {
   async #append(file: { bytes: number; rows: number }, rows: readonly CareRow[]): Promise<void> {
     const { disk, path } = this.#options;
     const bytes = encode(rows);
-    await using(await disk.open(path, "write"), (opened) => opened.writeDurable(bytes, file.bytes));
+    const opened = await disk.open(path, "write");
+    try {
+      await opened.writeDurable(bytes, file.bytes);
+    } finally {
+      await opened.close();
+    }
     this.#file = { bytes: file.bytes + bytes.length, rows: file.rows + rows.length };
   }
 
   async #renew(): Promise<void> {
     const { disk, path } = this.#options;
-    const draft = `${path}.tmp`;
-    if (await disk.exists(draft)) await disk.remove(draft);
     const rows = this.#rows;
     const bytes = encode(rows);
-    await using(await disk.open(draft, "create"), (opened) => opened.writeDurable(bytes, 0));
-    await disk.rename(draft, path);
-    await disk.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+    await writeWhole(disk, path, bytes);
     this.#unwritten = this.#unwritten.filter((row) => !rows.includes(row));
     this.#file = { bytes: bytes.length, rows: rows.length };
-  }
-}
-
-async function using(file: OpenFile, use: (file: OpenFile) => Promise<void>): Promise<void> {
-  try {
-    await use(file);
-  } finally {
-    await file.close();
   }
 }
 

@@ -47,3 +47,4 @@ export { openStoreImage, type StoreImageOptions } from "./store-image.ts";
 export { takeStore, type TakeStoreOptions } from "./take-store.ts";
 export { type ForcedLog, forceSingle, type ForceSingleOptions } from "./force-single.ts";
 export { changeMembers, type MemberRows, Replay, requestOf } from "./replay.ts";
+export { writeWhole } from "./whole-file.ts";
