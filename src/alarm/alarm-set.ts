@@ -8,16 +8,22 @@
  * Source: surface 6 (MA-01, MA-02), 19 (bucket `alarm`: marshalled AlarmMember -> empty).
  */
 import type { Backend } from "../backend/index.ts";
-import { ByteReader, ByteWriter, MalformedError } from "../base/index.ts";
+import { MalformedError } from "../base/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
-import { AlarmAction, type AlarmMember, type AlarmRequest, AlarmType } from "../wire/index.ts";
+import {
+  AlarmAction,
+  type AlarmMember,
+  type AlarmRequest,
+  AlarmType,
+  decodeAlarmMember,
+  encodeAlarmMember,
+  marshal,
+} from "../wire/index.ts";
 import type { AlarmSet } from "./types.ts";
 
 /** Alarms in the set. Beyond: `too many requests`, on every member alike. */
 export const ALARMS_MAX = 1_000;
 const SCAN_ROWS = 1_000;
-/** Field 2001, as in wire/alarm.ts. */
-const SCOPED_TAG = 2001 << 3;
 const EMPTY = Buffer.alloc(0);
 
 function compare(a: AlarmMember, b: AlarmMember): number {
@@ -27,39 +33,18 @@ function compare(a: AlarmMember, b: AlarmMember): number {
 }
 
 function encodeRow(alarm: AlarmMember): Buffer {
-  const writer = new ByteWriter(16);
-  if (alarm.memberId !== 0n) {
-    writer.byte(0x08);
-    writer.big(alarm.memberId);
-  }
-  writer.byte(0x10);
-  writer.uint(alarm.alarm);
-  if (alarm.isScoped === true) {
-    writer.uint(SCOPED_TAG);
-    writer.bool(true);
-  }
-  return writer.take();
+  return marshal(encodeAlarmMember, alarm);
 }
 
 /** Undefined for a row that is no alarm of a type that exists; it stays where it is. */
 function decodeRow(key: Buffer): AlarmMember | undefined {
-  let memberId = 0n;
-  let alarm: number = AlarmType.NONE;
-  let isScoped = false;
   try {
-    const reader = new ByteReader(key);
-    while (reader.pos < reader.end) {
-      const tag = reader.tag();
-      if (tag === 0x08) memberId = reader.bigUint();
-      else if (tag === 0x10) alarm = reader.int32();
-      else if (tag === SCOPED_TAG) isScoped = reader.bool();
-      else reader.skip(tag);
-    }
+    const { memberId, alarm, isScoped = false } = decodeAlarmMember(key);
+    return isAlarm(alarm) ? alarmOf(memberId, alarm, isScoped) : undefined;
   } catch (error) {
     if (error instanceof MalformedError) return undefined;
     throw error;
   }
-  return isAlarm(alarm) ? alarmOf(memberId, alarm, isScoped) : undefined;
 }
 
 function alarmOf(memberId: bigint, alarm: number, isScoped: boolean): AlarmMember {
