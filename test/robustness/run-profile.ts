@@ -44,7 +44,7 @@ const SNAPSHOT_FLAGS = ["--snapshot-count", "1000"];
 function forProcesses(profile: Profile): Profile {
   return {
     ...profile,
-    clients: profile.clients * 4,
+    clients: profile.clients * 2,
     controllers: profile.controllers * 3,
     leaseClients: profile.leaseClients * 2,
     restMaxMs: 25,
