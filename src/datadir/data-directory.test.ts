@@ -21,8 +21,27 @@ test("data directory: a fresh one is laid out and marked with its format", async
   const root = temporary(t);
   const paths = await openDataDirectory(hostDisk, root);
   assert.equal(paths.wal, `${root}/member/wal`);
-  assert.equal(readFileSync(`${root}/member/format`, "utf8"), "holdfast 1\n");
+  assert.match(readFileSync(`${root}/member/format`, "utf8"), /^(holdfast 1 #[0-9a-f]{8}\n){2}$/);
   await openDataDirectory(hostDisk, root);
+});
+
+test("data directory: any byte of its mark rots → the mark is known, and mended (BT-f3)", async (t) => {
+  const root = temporary(t);
+  await openDataDirectory(hostDisk, root);
+  const path = `${root}/member/format`;
+  const written = readFileSync(path);
+  for (let at = 0; at < written.length; at += 1) {
+    const bytes = Buffer.from(written);
+    bytes[at] = (bytes[at] as number) ^ (1 << (at % 8));
+    writeFileSync(path, bytes);
+    await findDataDirectory(hostDisk, root);
+    assert.ok(readFileSync(path).equals(bytes), "who only looks changes nothing");
+    await openDataDirectory(hostDisk, root);
+    assert.ok(readFileSync(path).equals(written), `byte ${at}`);
+  }
+  writeFileSync(path, "holdfast 1\n");
+  await openDataDirectory(hostDisk, root);
+  assert.ok(readFileSync(path).equals(written), "a mark without a seal gets one");
 });
 
 test("data directory: one of a newer version is refused, with both numbers (SV-02)", async (t) => {

@@ -1,7 +1,7 @@
 /**
  * Where a member keeps what, and whether this version may touch it.
  *
- *   <data>/member/format   "holdfast 1\n": the version of this layout
+ *   <data>/member/format   "holdfast 1", sealed (sealed-file.ts): the version of this layout
  *   <data>/member/wal/     the log, in etcd's segment format
  *   <data>/member/store/   the store
  *   <data>/member/store.damaged-1/  one that could not be used (set-aside.ts), the newest two
@@ -13,12 +13,14 @@
  *   <data>/disaster.ready/ a recovery that was begun and must be finished first (disaster/)
  */
 import type { Disk } from "../seam/index.ts";
-import { parentOf, writeWhole } from "./whole-file.ts";
+import { sealed, unsealed, writeSealed } from "./sealed-file.ts";
+import { parentOf, readWhole } from "./whole-file.ts";
 
 export { parentOf };
 
 const FORMAT = 1;
 const FORMAT_PREFIX = "holdfast ";
+const FORMAT_TEXT = /^holdfast [1-9]\d*$/;
 
 export interface DataDirectory {
   readonly root: string;
@@ -62,7 +64,7 @@ export async function openDataDirectory(
     // Until its name is durable, everything in a directory can vanish with it.
     await disk.syncDirectory(parentOf(directory));
   }
-  await checkFormat(disk, `${member}/format`, root);
+  await checkFormat(disk, `${member}/format`, { root, mends: true });
   return paths;
 }
 
@@ -81,7 +83,7 @@ export async function findDataDirectory(
         "names",
     );
   }
-  await checkFormat(disk, format, root);
+  await checkFormat(disk, format, { root, mends: false });
   return paths;
 }
 
@@ -112,25 +114,34 @@ export function pathsOf(root: string, walDirectory?: string): DataDirectory {
   };
 }
 
-async function checkFormat(disk: Disk, path: string, root: string): Promise<void> {
-  if (!(await disk.exists(path))) {
-    await writeWhole(disk, path, Buffer.from(`${FORMAT_PREFIX}${FORMAT}\n`));
-    return;
-  }
-  const text = (await disk.readFile(path)).toString("utf8").trimEnd();
-  const found = text.startsWith(FORMAT_PREFIX)
-    ? Number(text.slice(FORMAT_PREFIX.length))
-    : Number.NaN;
-  if (!Number.isInteger(found) || found < 1) {
+/** `mends`: what is missing or has begun to rot is written anew. */
+async function checkFormat(
+  disk: Disk,
+  path: string,
+  { root, mends }: { readonly root: string; readonly mends: boolean },
+): Promise<void> {
+  const wanted = `${FORMAT_PREFIX}${FORMAT}`;
+  const bytes = await readWhole(disk, path);
+  const found = bytes === undefined ? wanted : formatIn(bytes);
+  if (found === undefined) {
+    const text = JSON.stringify(bytes?.toString("utf8").slice(0, 40));
     throw new DataDirectoryError(
-      `${path} says "${text.slice(0, 40)}", wanted "${FORMAT_PREFIX}${FORMAT}"; the file is not ` +
+      `${path} says ${text}, wanted "${wanted}"; the file is not ` +
         "Holdfast's or is damaged: put back a copy of the data directory, or start with an empty one",
     );
   }
-  if (found > FORMAT) {
+  const number = Number(found.slice(FORMAT_PREFIX.length));
+  if (number > FORMAT) {
     throw new DataDirectoryError(
-      `data directory ${root} has format ${found}, this version reads up to ${FORMAT}; start the ` +
+      `data directory ${root} has format ${number}, this version reads up to ${FORMAT}; start the ` +
         "newer version that wrote it, or put back a copy from before that one was started",
     );
   }
+  if (mends && bytes?.equals(sealed(wanted)) !== true) await writeSealed(disk, path, wanted);
+}
+
+/** Undefined when it names none. The first members wrote it without a seal, in one line. */
+function formatIn(bytes: Buffer): string | undefined {
+  const text = unsealed(bytes) ?? bytes.toString("utf8").replace(/\n$/, "");
+  return FORMAT_TEXT.test(text) ? text : undefined;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sealed } from "./sealed-file.ts";
 import { SimulatedDisk } from "../testing/index.ts";
 import { nextLife, readFloors, writeFloors, writeLife } from "./life.ts";
 
@@ -29,9 +30,12 @@ test("life: each start → one more, with its own nonce; why it is quarantined s
 test("life: a file that is damaged → a life later than all that were counted", async () => {
   const disk = await newDisk();
   for (const text of ["", "{", '{"epoch":-1,"nonce":1,"base":0}', '{"epoch":"x"}', "null"]) {
-    disk.place("/m/epoch", Buffer.from(text));
-    const next = await nextLife(disk, "/m/epoch", { nonce: 7, wallMs: 1_795_000_000_000 });
-    assert.deepEqual(next, { life: { epoch: 1_795_000_000, nonce: 7, base: 0 }, isDamaged: true });
+    for (const bytes of [Buffer.from(text), sealed(text)]) {
+      disk.place("/m/epoch", bytes);
+      const next = await nextLife(disk, "/m/epoch", { nonce: 7, wallMs: 1_795_000_000_000 });
+      const life = { epoch: 1_795_000_000, nonce: 7, base: 0 };
+      assert.deepEqual(next, { life, isDamaged: true });
+    }
   }
 });
 

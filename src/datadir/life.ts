@@ -1,7 +1,8 @@
 /**
  * What a member keeps of its lives and of what the others promised (decision 0029):
  *
- *   <data>/member/epoch    JSON: the present life, durable before a word of it is said
+ *   <data>/member/epoch    JSON, sealed (sealed-file.ts): the present life, durable before a word
+ *                          of it is said
  *   <data>/member/floors   CRC-32C and a peer note: what the others are known to have promised
  *
  * and, on another volume if the operator names a directory for it, <witness>/<member id>, which
@@ -11,6 +12,7 @@ import { crc32c } from "../base/index.ts";
 import type { Disk } from "../seam/index.ts";
 import { decodePeerNote, encodePeerNote, type Floor, type Life } from "../wire/index.ts";
 import type { DataDirectory } from "./data-directory.ts";
+import { unsealed, writeSealed } from "./sealed-file.ts";
 import { readWhole, writeWhole } from "./whole-file.ts";
 
 export interface StoredLife extends Life {
@@ -40,10 +42,11 @@ export async function nextLife(
 /** Epoch 0 when there is none; undefined when the file is damaged. */
 export async function readLife(disk: Disk, path: string): Promise<StoredLife | undefined> {
   const bytes = await readWhole(disk, path);
-  return bytes === undefined ? NO_LIFE : lifeOf(bytes.toString("utf8"));
+  return bytes === undefined ? NO_LIFE : lifeOf(unsealed(bytes));
 }
 
-function lifeOf(text: string): StoredLife | undefined {
+function lifeOf(text: string | undefined): StoredLife | undefined {
+  if (text === undefined) return undefined;
   let parsed: Record<string, unknown> | null;
   try {
     parsed = JSON.parse(text) as Record<string, unknown> | null;
@@ -60,7 +63,7 @@ function isU32(value: unknown): value is number {
 }
 
 export function writeLife(disk: Disk, path: string, life: StoredLife): Promise<void> {
-  return writeWhole(disk, path, Buffer.from(`${JSON.stringify(life)}\n`));
+  return writeSealed(disk, path, JSON.stringify(life));
 }
 
 export function writeFloors(disk: Disk, path: string, floors: readonly Floor[]): Promise<void> {

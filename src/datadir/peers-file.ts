@@ -4,7 +4,8 @@
  */
 import type { Disk, PeerMember } from "../seam/index.ts";
 import type { DataDirectory } from "./data-directory.ts";
-import { readWhole, writeWhole } from "./whole-file.ts";
+import { unsealed, writeSealed } from "./sealed-file.ts";
+import { readWhole } from "./whole-file.ts";
 
 export interface KnownPeers {
   readonly clusterId: bigint;
@@ -19,7 +20,7 @@ export function writePeers(disk: Disk, { peers }: DataDirectory, known: KnownPee
   const text = JSON.stringify(known, (_key, value: unknown) =>
     typeof value === "bigint" ? value.toString(16) : value,
   );
-  return writeWhole(disk, peers, Buffer.from(text));
+  return writeSealed(disk, peers, text);
 }
 
 /** Undefined when there is none that can be read. */
@@ -31,7 +32,7 @@ export async function readPeers(
   if (bytes === undefined) return undefined;
   let parsed: Partial<Record<keyof KnownPeers, unknown>> | null;
   try {
-    parsed = JSON.parse(bytes.toString()) as typeof parsed;
+    parsed = JSON.parse(unsealed(bytes) ?? "") as typeof parsed;
   } catch {
     return undefined;
   }

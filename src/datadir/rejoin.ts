@@ -2,7 +2,7 @@
  * A member that lost what it promised comes back under a new id, with nothing but what the others
  * send it. Its old data is moved aside, never deleted at once:
  *
- *   <data>/rejoin.json                          as whom it comes back; there until it is a voter
+ *   <data>/rejoin.json                          as whom it comes back, sealed; until it is a voter
  *   <data>/member.quarantine-<time>-<reason>    the old data; the newest three are kept
  *   <log>.quarantine-<time>-<reason>            segments of a log that has a directory of its own
  *
@@ -11,7 +11,8 @@
  */
 import type { Disk, PeerMember } from "../seam/index.ts";
 import { DataDirectoryError } from "./data-directory.ts";
-import { readWhole, writeWhole } from "./whole-file.ts";
+import { unsealed, writeSealed } from "./sealed-file.ts";
+import { readWhole } from "./whole-file.ts";
 
 /** Copies of data that were moved aside. Beyond: the oldest go. */
 const KEPT_MAX = 3;
@@ -37,7 +38,7 @@ export async function writeRejoin(disk: Disk, root: string, rejoin: Rejoin): Pro
   const text = JSON.stringify(rejoin, (_key, value: unknown) =>
     typeof value === "bigint" ? `0x${value.toString(16)}` : value,
   );
-  await writeWhole(disk, pathIn(root), Buffer.from(`${text}\n`));
+  await writeSealed(disk, pathIn(root), text);
 }
 
 export async function removeRejoin(disk: Disk, root: string): Promise<void> {
@@ -101,7 +102,7 @@ async function readRejoin(disk: Disk, root: string): Promise<Rejoin | undefined>
   const bytes = await readWhole(disk, path);
   if (bytes === undefined) return undefined;
   try {
-    const parsed = JSON.parse(bytes.toString("utf8")) as Rejoin & { members: PeerMember[] };
+    const parsed = JSON.parse(unsealed(bytes) ?? "") as Rejoin & { members: PeerMember[] };
     return {
       stage: parsed.stage,
       label: parsed.label,
