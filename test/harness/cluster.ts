@@ -173,10 +173,14 @@ export class ClusterMember {
     return answer.ok ? answer.value : undefined;
   }
 
+  /** Waits for an answer: one that was just started, or met a fault, may need a moment. */
   async id(): Promise<bigint> {
-    const status = await this.status();
-    if (status?.header === undefined) throw new Error(`${this.name} does not answer`);
-    return status.header.memberId;
+    let id: bigint | undefined;
+    await poll(`${this.name} answers`, async () => {
+      id = (await this.status())?.header?.memberId;
+      return id !== undefined;
+    });
+    return id as bigint;
   }
 
   async dispose(): Promise<void> {
