@@ -1,9 +1,8 @@
 /**
- * `npm run robustness [-- --target holdfast|etcd --minutes M --profile P --seed N --faults a,b]`:
- * real members under traffic and faults, each profile for so long; exits with 1 when a judge has
+ * `npm run robustness`: real members under traffic and faults, each profile for so long; exits with 1 when a judge has
  * something to say, or when fewer than 100 requests a second were answered.
  */
-import { parseArgs } from "node:util";
+import { flagsOf, misused, positive } from "../harness/arguments.ts";
 import { PROFILES } from "../model/profiles.ts";
 import { PROCESS_FAULTS } from "./process-faults.ts";
 import { runProfile } from "./run-profile.ts";
@@ -12,8 +11,18 @@ const ANSWERS_PER_SECOND_MIN = 100;
 /** What etcd 3.4.23 is known to do wrong, by the check that finds it. */
 const KNOWN_OF_ETCD: ReadonlyMap<string, string> = new Map([["watch bookmarkable", "etcd 15220"]]);
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `npm run robustness -- [options]
+  --target T     holdfast or etcd (default holdfast)
+  --profile P    only this traffic: ${PROFILES.map(({ name }) => name).join(" ")}
+  --minutes M    for so long each (default 1)
+  --members N    in the cluster (default 3)
+  --faults a,b   only these: ${PROCESS_FAULTS.map(({ name }) => name).join(" ")}
+  --seed N       of traffic and faults (default 1)
+
+  npm run robustness -- --target etcd --profile kubernetes --minutes 30`;
+
+const flags = flagsOf(
+  {
     target: { type: "string", default: "holdfast" },
     minutes: { type: "string", default: "1" },
     profile: { type: "string" },
@@ -21,35 +30,30 @@ const { values } = parseArgs({
     members: { type: "string", default: "3" },
     faults: { type: "string" },
   },
-});
-
-function wrong(message: string): never {
-  const faults = PROCESS_FAULTS.map(({ name }) => name).join(", ");
-  console.error(
-    `${message}\nprofiles: ${PROFILES.map(({ name }) => name).join(", ")}\nfaults: ${faults}`,
-  );
-  process.exit(2);
-}
-
-const { target } = values;
-if (target !== "holdfast" && target !== "etcd")
-  wrong(`--target is holdfast or etcd, not ${target}`);
-const seconds = Number(values.minutes) * 60;
-if (!(seconds > 0)) wrong(`--minutes "${values.minutes}" is not a positive number`);
-const chosen = PROFILES.filter(
-  ({ name }) => values.profile === undefined || values.profile === name,
+  USAGE,
 );
-if (chosen.length === 0) wrong(`there is no profile "${values.profile}"`);
+const { target } = flags;
+if (target !== "holdfast" && target !== "etcd") {
+  misused(`--target is holdfast or etcd, not ${target}`, USAGE);
+}
+const seconds = positive("minutes", flags.minutes, USAGE) * 60;
+const chosen = PROFILES.filter(({ name }) => flags.profile === undefined || flags.profile === name);
+if (chosen.length === 0) misused(`there is no profile "${flags.profile}"`, USAGE);
+const faults = flags.faults?.split(",");
+for (const fault of faults ?? []) {
+  if (!PROCESS_FAULTS.some(({ name }) => name === fault)) {
+    misused(`there is no fault "${fault}"`, USAGE);
+  }
+}
 
 let isClean = true;
 for (const { name } of chosen) {
-  const faults = values.faults?.split(",");
   const report = await runProfile({
     target,
     profile: name,
     seconds,
-    seed: Number(values.seed),
-    members: Number(values.members),
+    seed: Number(flags.seed),
+    members: positive("members", flags.members, USAGE),
     say: (line) => console.log(`  ${line}`),
     ...(faults === undefined ? {} : { faults }),
   });

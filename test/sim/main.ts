@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { flagsOf, misused, positive } from "../harness/arguments.ts";
 import { readCase, writeCase } from "./cases.ts";
 import { FAULT_KINDS, type FaultKind } from "./faults/kinds.ts";
 import { minimise } from "./minimise.ts";
@@ -28,8 +28,8 @@ const USAGE = `npm run sim -- [options]
 const LINES_SHOWN = 60;
 
 function parse() {
-  const { values } = parseArgs({
-    options: {
+  return flagsOf(
+    {
       seed: { type: "string" },
       runs: { type: "string", default: "10" },
       minutes: { type: "string", default: "1" },
@@ -42,27 +42,17 @@ function parse() {
       smaller: { type: "string", default: "200" },
       quiet: { type: "boolean", default: false },
     },
-  });
-  return values;
+    USAGE,
+  );
 }
 
 type Flags = ReturnType<typeof parse>;
-
-function wrong(message: string): never {
-  console.error(`${message}\n\n${USAGE}`);
-  process.exit(2);
-}
-
-function positive(flag: string, text: string): number {
-  const value = Number(text);
-  return value > 0 ? value : wrong(`--${flag} "${text}" is not a positive number`);
-}
 
 function kindsOf(text: string): readonly FaultKind[] {
   if (text === "none") return [];
   return text.split(",").map((name) => {
     const kind = FAULT_KINDS.find((known) => known === name);
-    return kind ?? wrong(`--faults: there is no kind "${name}"`);
+    return kind ?? misused(`--faults: there is no kind "${name}"`, USAGE);
   });
 }
 
@@ -125,8 +115,8 @@ async function replay(path: string, flags: Flags): Promise<boolean> {
 async function runSeeds(flags: Flags): Promise<boolean> {
   const before = resultsOf(flags.results);
   const lastSeed = Math.max(0, ...before.map(({ seed }) => seed));
-  const first = flags.seed === undefined ? lastSeed + 1 : positive("seed", flags.seed);
-  const count = positive("runs", flags.runs);
+  const first = flags.seed === undefined ? lastSeed + 1 : positive("seed", flags.seed, USAGE);
+  const count = positive("runs", flags.runs, USAGE);
   const commit = commitNow();
   const totals = new Totals();
   for (const line of before) totals.add(line);
@@ -134,8 +124,10 @@ async function runSeeds(flags: Flags): Promise<boolean> {
   for (let seed = first; seed < first + count; seed += 1) {
     const outcome = await simulate({
       seed,
-      simulatedMs: positive("minutes", flags.minutes) * 60_000,
-      ...(flags.members === undefined ? {} : { members: positive("members", flags.members) }),
+      simulatedMs: positive("minutes", flags.minutes, USAGE) * 60_000,
+      ...(flags.members === undefined
+        ? {}
+        : { members: positive("members", flags.members, USAGE) }),
       ...(flags.faults === undefined ? {} : { faults: kindsOf(flags.faults) }),
       ...(flags.trace === undefined ? {} : { traceFile: flags.trace }),
     });
@@ -155,12 +147,7 @@ async function runSeeds(flags: Flags): Promise<boolean> {
   return isClean;
 }
 
-let flags: Flags;
-try {
-  flags = parse();
-} catch (error) {
-  wrong(error instanceof Error ? error.message : String(error));
-}
+const flags = parse();
 const isClean =
   flags.replay === undefined ? await runSeeds(flags) : await replay(flags.replay, flags);
 process.exitCode = isClean ? 0 : 1;
