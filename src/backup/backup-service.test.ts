@@ -114,6 +114,58 @@ test("backups: the log has let go of entries → a new image closes the gap (BT-
   await assert.rejects(fixture.restore({ revision: lost }), /reach revision|are in no file of/);
 });
 
+test("backups: killed after an image and before a piece → the log goes on from the image (BT-g5)", async () => {
+  const fixture = await Fixture.open();
+  await fixture.member.write(20);
+  await fixture.pass(2_000);
+  await fixture.member.write(20);
+  fixture.killService();
+  await fixture.member.write(20);
+  fixture.start();
+  await fixture.pass(12_000);
+  const { images, pieces } = await fixture.chain();
+  assert.deepEqual([images.length, pieces[0]?.first], [1, (images[0]?.index ?? 0) + 1]);
+  assert.equal((await fixture.restore({})).revision, fixture.member.position.revision);
+});
+
+test("backups: killed before the image that was to close a gap → an image soon after the start (BT-g5)", async () => {
+  const fixture = await Fixture.open();
+  await fixture.member.write(20);
+  await fixture.pass(12_000);
+  const { openImage } = fixture.member;
+  fixture.member.openImage = () => Promise.reject(new Error("no image is had"));
+  await fixture.member.write(30);
+  fixture.member.firstIndex = 45;
+  await fixture.member.write(5);
+  await fixture.pass(1_000);
+  await fixture.member.write(5);
+  await fixture.pass(12_000);
+  assert.equal((await fixture.chain()).images.length, 1);
+  await assert.rejects(fixture.restore({}), /are in no file of/);
+  fixture.killService();
+  fixture.member.openImage = openImage;
+  fixture.start();
+  await fixture.pass(2_000);
+  assert.equal((await fixture.chain()).images.length, 2);
+  await fixture.member.write(5);
+  await fixture.pass(12_000);
+  assert.equal((await fixture.restore({})).revision, fixture.member.position.revision);
+});
+
+test("backups: killed while an image is written → what is there of it goes with the next start", async () => {
+  const fixture = await Fixture.open();
+  await fixture.member.write(20);
+  await fixture.pass(2_000);
+  fixture.killService();
+  for (const name of ["image.part", "log.part"]) {
+    await (await fixture.disk.open(`${DIRECTORY}/${name}`, "create")).close();
+  }
+  fixture.start();
+  await fixture.pass(2_000);
+  assert.ok((await fixture.disk.list(DIRECTORY)).every((name) => !name.endsWith(".part")));
+  assert.equal((await fixture.chain()).images.length, 1);
+});
+
 test("backups: older than the retention → removed, with the log that only they need; never the newest (EQ-c5)", async () => {
   const fixture = await Fixture.open({ periodMs: 60_000, retentionMs: 150_000 });
   for (let round = 0; round < 10; round += 1) {

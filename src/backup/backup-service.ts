@@ -145,6 +145,7 @@ export class BackupService {
     const directory = `${settings.location}/${life}-${formatId(source.id)}`;
     await disk.makeDirectory(directory, 0o700);
     for (const made of [settings.location, directory]) await disk.syncDirectory(parentOf(made));
+    await this.#removeLeftovers(directory);
     const chain = await readChain(disk, directory);
     const archiver = new LogArchiver({
       ...this.#parts,
@@ -154,7 +155,6 @@ export class BackupService {
       measures: this.measures,
       onGap: () => this.#gapFound(directory),
     });
-    archiver.resume(chain.pieces);
     const newest = chain.images.at(-1);
     if (newest !== undefined) this.measures.lastImage = newest;
     const dueMs = newest === undefined ? 0 : newest.timeMs + settings.periodMs - clock.wallMs();
@@ -166,7 +166,18 @@ export class BackupService {
       "retention-ms": settings.retentionMs,
       "newest-backup": newest?.name ?? "none",
     });
+    await archiver.resume(chain);
     return archiver;
+  }
+
+  /** Of a life that was killed: the next image may be far off, and what it left takes its room. */
+  async #removeLeftovers(directory: string): Promise<void> {
+    const { disk, logger } = this.#parts;
+    for (const name of await disk.list(directory)) {
+      if (!name.endsWith(PART_SUFFIX)) continue;
+      await disk.remove(`${directory}/${name}`);
+      logger.info("removed a backup that was not finished", { path: `${directory}/${name}` });
+    }
   }
 
   /* Images */

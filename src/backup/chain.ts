@@ -89,6 +89,22 @@ function chooseImage(chain: Chain, { revision, timeMs }: RestoreTarget): ImageNa
   );
 }
 
+/** Where the newest image and the pieces after it lead without a hole; undefined = no image. */
+export function reachOf(chain: Chain): ImageName | PieceName | undefined {
+  let reach: ImageName | PieceName | undefined = chain.images.at(-1);
+  if (reach === undefined) return undefined;
+  for (;;) {
+    const next = pieceFrom(chain, endOf(reach) + 1);
+    if (next === undefined) return reach;
+    reach = next;
+  }
+}
+
+/** The last entry that a file holds. */
+export function endOf(file: ImageName | PieceName): number {
+  return file.kind === "image" ? file.index : file.last;
+}
+
 /** The piece that holds entry `index`, and leads furthest. */
 function pieceFrom({ pieces }: Chain, index: number): PieceName | undefined {
   let best: PieceName | undefined;

@@ -186,6 +186,12 @@ export class Fixture {
     return this.#service;
   }
 
+  /** As a process ends that is killed: nothing is closed, and no timer of it fires any more. */
+  killService(): void {
+    this.time.crash();
+    this.#service = undefined;
+  }
+
   /** Time passes a second at a time; what it starts is waited for. */
   async pass(ms: number): Promise<void> {
     this.#service ??= this.start();

@@ -12,6 +12,7 @@ import type { AppliedPoint } from "../backend/index.ts";
 import type { Clock, Disk, Logger, OpenFile } from "../seam/index.ts";
 import { type LogPoint, PieceReader, PieceWriter } from "../wal/index.ts";
 import type { Entry } from "../wire/index.ts";
+import { type Chain, endOf, reachOf } from "./chain.ts";
 import { COLLECT_BYTES, PIECE_BYTES_MAX, PIECES_MAX } from "./limits.ts";
 import { namePiece, PART_SUFFIX, type PieceName } from "./names.ts";
 import type { Pace } from "./pace.ts";
@@ -60,16 +61,25 @@ export class LogArchiver {
     this.#partPath = `${options.directory}/log${PART_SUFFIX}`;
   }
 
-  /** Goes on after the pieces that are there, if the log still can. */
-  resume(pieces: readonly PieceName[]): void {
-    this.#count = pieces.length;
-    let newest: PieceName | undefined;
-    for (const piece of pieces) if (piece.last > (newest?.last ?? 0)) newest = piece;
-    if (newest === undefined) return;
-    const { last: index, revision, timeMs } = newest;
-    const term = this.#options.source.appliedLog.term(index);
-    if (term === undefined) return;
-    this.#setArchived({ index, term, revision }, timeMs);
+  /**
+   * Goes on where the files that are there end. When the log has let go of what comes after them
+   * (the member was away for long, or was killed before the image that was to close a gap), only a
+   * new image does: rejects with what the disk says.
+   */
+  async resume(chain: Chain): Promise<void> {
+    this.#count = chain.pieces.length;
+    const { source } = this.#options;
+    const reach = reachOf(chain);
+    for (const file of [lastPiece(chain), reach]) {
+      // Behind a hole: what the hole needs comes first.
+      if (file === undefined || (reach !== undefined && endOf(file) > endOf(reach))) continue;
+      const index = endOf(file);
+      const term = source.appliedLog.term(index);
+      if (term === undefined) continue;
+      this.#setArchived({ index, term, revision: file.revision }, file.timeMs);
+      return;
+    }
+    if (reach !== undefined && endOf(reach) < source.position.applied.index) await this.#gap();
   }
 
   /** Some were removed. */
@@ -216,6 +226,12 @@ export class LogArchiver {
     this.#options.measures.archivedIndex = archived.index;
     this.#options.measures.archivedTimeMs = timeMs;
   }
+}
+
+function lastPiece({ pieces }: Chain): PieceName | undefined {
+  let last: PieceName | undefined;
+  for (const piece of pieces) if (piece.last > (last?.last ?? 0)) last = piece;
+  return last;
 }
 
 /** Reads a piece back from its file. Throws WalCorrupt. */
