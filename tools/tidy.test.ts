@@ -113,7 +113,7 @@ test("tidy: a package in two rooms, undeclared or unused → refused", () => {
   assert.deepEqual(found, [
     "src/wal/a.ts:1 lmdb belongs to backend/ alone",
     "src/wire/a.ts:1 @scope/thing is not in package.json's dependencies",
-    "package.json:1 yaml is imported by no room (src/wire/gen aside)",
+    "package.json:1 yaml is imported by no room",
   ]);
 });
 

@@ -11,10 +11,10 @@ import {
   PutRequestSchema,
   RangeRequestSchema,
   RangeResponseSchema,
-} from "../../src/wire/gen/etcdserverpb/kv_pb.ts";
-import { InternalRaftRequestSchema } from "../../src/wire/gen/etcdserverpb/raft_internal_pb.ts";
-import { WatchResponseSchema } from "../../src/wire/gen/etcdserverpb/watch_pb.ts";
-import { EntrySchema } from "../../src/wire/gen/raftpb/raft_pb.ts";
+} from "../../test/contract/gen/etcdserverpb/kv_pb.ts";
+import { InternalRaftRequestSchema } from "../../test/contract/gen/etcdserverpb/raft_internal_pb.ts";
+import { WatchResponseSchema } from "../../test/contract/gen/etcdserverpb/watch_pb.ts";
+import { EntrySchema } from "../../test/contract/gen/raftpb/raft_pb.ts";
 import * as wire from "../../src/wire/index.ts";
 
 const prng = new Prng(1);

@@ -16,6 +16,9 @@ import { connectionPair, ManualTime, type PairedConnection } from "../testing/in
 import {
   type AlarmMember,
   decodeMessage,
+  type Fields,
+  type MessageShape,
+  type Schema,
   type RaftOperation,
   type RangeResponse,
 } from "../wire/index.ts";
@@ -283,11 +286,11 @@ export class Desk {
   }
 
   /** The message of an answer that must be OK. */
-  async ok<T extends Parameters<typeof decodeMessage>[0]>(
+  async ok<F extends Fields>(
     path: string,
     request: Buffer,
-    schema: T,
-  ): Promise<ReturnType<typeof decodeMessage<T>>> {
+    schema: Schema<F>,
+  ): Promise<MessageShape<F>> {
     const { code, message, bytes } = await this.call(path, request);
     assert.equal(code, 0, message);
     return decodeMessage(schema, bytes);

@@ -1,6 +1,7 @@
 export * from "./alarm.ts";
 export { decodeMessage, encodeMessage } from "./cold.ts";
 export * from "./cold-schemas.ts";
+export type { Fields, MessageInit, MessageShape, Schema } from "./schema.ts";
 export {
   decodeHeader,
   decodeHeaderOf,

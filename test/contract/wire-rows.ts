@@ -14,19 +14,19 @@ import {
   AlarmMemberSchema,
   AlarmRequestSchema,
   AlarmResponseSchema,
-} from "../../src/wire/gen/etcdserverpb/maintenance_pb.ts";
-import type { ResponseHeader as PbHeader } from "../../src/wire/gen/etcdserverpb/header_pb.ts";
-import { ResponseHeaderSchema } from "../../src/wire/gen/etcdserverpb/header_pb.ts";
-import * as kvpb from "../../src/wire/gen/etcdserverpb/kv_pb.ts";
-import * as leasepb from "../../src/wire/gen/etcdserverpb/lease_pb.ts";
+} from "./gen/etcdserverpb/maintenance_pb.ts";
+import type { ResponseHeader as PbHeader } from "./gen/etcdserverpb/header_pb.ts";
+import { ResponseHeaderSchema } from "./gen/etcdserverpb/header_pb.ts";
+import * as kvpb from "./gen/etcdserverpb/kv_pb.ts";
+import * as leasepb from "./gen/etcdserverpb/lease_pb.ts";
 import {
   type InternalRaftRequest,
   InternalRaftRequestSchema,
-} from "../../src/wire/gen/etcdserverpb/raft_internal_pb.ts";
-import * as watchpb from "../../src/wire/gen/etcdserverpb/watch_pb.ts";
-import { LeaseSchema } from "../../src/wire/gen/leasepb/lease_pb.ts";
-import { type KeyValue as PbKeyValue, KeyValueSchema } from "../../src/wire/gen/mvccpb/kv_pb.ts";
-import * as raftpb from "../../src/wire/gen/raftpb/raft_pb.ts";
+} from "./gen/etcdserverpb/raft_internal_pb.ts";
+import * as watchpb from "./gen/etcdserverpb/watch_pb.ts";
+import { LeaseSchema } from "./gen/leasepb/lease_pb.ts";
+import { type KeyValue as PbKeyValue, KeyValueSchema } from "./gen/mvccpb/kv_pb.ts";
+import * as raftpb from "./gen/raftpb/raft_pb.ts";
 import * as wire from "../../src/wire/index.ts";
 import type { Omits } from "./reference-decoder.ts";
 import * as make from "./wire-values.ts";
