@@ -3,7 +3,7 @@
  *
  * Shape: `<directory>/data-000001.mdb`; the number grows with each defragmentation, and the file
  *   with the highest number is the store. Each value is followed by the CRC-32C of its key and
- *   itself, 4 bytes little-endian.
+ *   itself, 4 bytes little-endian. Beside it `in-use` (use-mark.ts).
  * Source: decision 0008.
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
@@ -27,6 +27,7 @@ import {
   rowsOf,
 } from "./lmdb-rows.ts";
 import { mergeRows } from "./merge.ts";
+import { checkAfter, markUse, unmarkUse } from "./use-mark.ts";
 import { newestSequence, storeFileOf } from "./read-only-backend.ts";
 import { APPEND_TABLE, type Batch, Overlay } from "./overlay.ts";
 import {
@@ -63,12 +64,14 @@ export async function openLmdbBackend(options: LmdbBackendOptions): Promise<Back
   const { directory } = options;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const sequence = newestFile(directory);
-  const channel = new WriterChannel(storeFileOf(directory, sequence));
-  const size = await channel.opened;
+  const path = storeFileOf(directory, sequence);
+  const channel = new WriterChannel({ path, check: checkAfter(markUse(directory), path) });
   try {
-    return new LmdbBackend(directory, sequence, channel, size);
+    return new LmdbBackend(directory, sequence, channel, await channel.opened);
   } catch (error) {
     await channel.close();
+    // It was read as far as it can be, and nobody died of it.
+    unmarkUse(directory);
     throw error;
   }
 }
@@ -342,6 +345,7 @@ class LmdbBackend implements Backend {
       this.#channel.onExit = () => {};
       await this.#channel.close();
       await this.#file.environment.root.close();
+      unmarkUse(this.#directory);
     }
   }
 
@@ -387,9 +391,9 @@ class WriterChannel {
   readonly #exit: Promise<void>;
   readonly #handlers: ((reply: WriterReply) => void)[] = [];
 
-  constructor(path: string) {
+  constructor(workerData: WriterOptions) {
+    const { path } = workerData;
     const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const workerData: WriterOptions = { path };
     this.#worker = new Worker(new URL(`./lmdb-writer.${suffix}`, import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },

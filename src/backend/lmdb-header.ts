@@ -26,18 +26,21 @@ const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** What stands there is no store's header. */
 export class DamagedHeader extends Error {}
 
-/** Throws a DamagedHeader that says what was found. A missing or empty file is a new one. */
-export function checkHeader(path: string): void {
+/**
+ * The size of a page; undefined for a file that is missing or empty, since it is a new one. Throws
+ * a DamagedHeader that says what was found.
+ */
+export function checkHeader(path: string): number | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(path, "r");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return;
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw error;
   }
   try {
     const { size } = fstatSync(descriptor);
-    if (size === 0) return;
+    if (size === 0) return undefined;
     const first = readMeta(descriptor, 0, size);
     const second = readMeta(descriptor, first.pageSize, size);
     if (second.pageSize !== first.pageSize) {
@@ -49,6 +52,7 @@ export function checkHeader(path: string): void {
     if (newest.root !== NO_PAGE && newest.root * BigInt(newest.pageSize) >= BigInt(size)) {
       throw new DamagedHeader(`the file ends at byte ${size}, before its root page ${newest.root}`);
     }
+    return first.pageSize;
   } finally {
     closeSync(descriptor);
   }

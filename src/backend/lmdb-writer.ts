@@ -26,12 +26,14 @@ import {
   OPERATION_HEADER_BYTES,
   TABLE_NAMES,
 } from "./overlay.ts";
+import { checkFile, type PageCheck } from "./page-check.ts";
+import { DamagedPages } from "./page-tree.ts";
 import type { SentSegment } from "./segment-pool.ts";
 
 export type WriterRequest =
   | { readonly kind: "batch"; readonly segments: SentSegment[]; readonly forget: number[] }
   | { readonly kind: "copy"; readonly path: string }
-  | { readonly kind: "open"; readonly path: string }
+  | { readonly kind: "open"; readonly path: string; readonly check?: PageCheck }
   | { readonly kind: "close" };
 
 export type WriterReply =
@@ -40,6 +42,8 @@ export type WriterReply =
 
 export interface WriterOptions {
   readonly path: string;
+  /** How much of the file is checked before it is opened. */
+  readonly check: PageCheck;
 }
 
 const APPEND = { append: true };
@@ -157,6 +161,7 @@ async function handle(request: WriterRequest): Promise<void> {
       return;
     case "open":
       await environment?.root.close();
+      if (request.check !== undefined) checkFile(request.path, request.check);
       openAt(request.path);
       return;
     case "close":
@@ -180,7 +185,8 @@ function errorCode(error: unknown): string {
   const isDamage =
     error instanceof CorruptRecord ||
     error instanceof DamagedTable ||
-    error instanceof DamagedHeader;
+    error instanceof DamagedHeader ||
+    error instanceof DamagedPages;
   if (isDamage) return "DAMAGED";
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string") return code;
@@ -223,4 +229,5 @@ async function serve(request: WriterRequest): Promise<void> {
 port.on("message", (request: WriterRequest) => {
   work = work.then(() => serve(request));
 });
-work = work.then(() => serve({ kind: "open", path: (workerData as WriterOptions).path }));
+const { path: firstPath, check } = workerData as WriterOptions;
+work = work.then(() => serve({ kind: "open", path: firstPath, check }));

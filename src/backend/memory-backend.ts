@@ -102,13 +102,11 @@ export class MemoryMedium {
     return copy;
   }
 
-  /** Damages some record of a table; its key, or undefined when there is none. */
-  damageAny(table: Table, pick: <T>(items: readonly T[]) => T): Buffer | undefined {
-    const { keys } = tableOf(this.tables, table);
-    if (keys.length === 0) return undefined;
-    const key = Buffer.from(pick(keys), "latin1");
-    this.damage(table, key);
-    return key;
+  /** Damages the last records of a table, as many as there are up to `count`; how many. */
+  damageNewest(table: Table, count: number): number {
+    const newest = tableOf(this.tables, table).keys.slice(-count);
+    for (const key of newest) this.damage(table, Buffer.from(key, "latin1"));
+    return newest.length;
   }
 
   write(operations: readonly Operation[], applied: AppliedPoint): void {

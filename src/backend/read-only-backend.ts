@@ -16,6 +16,7 @@ import {
 } from "./lmdb-env.ts";
 import { readApplied, readRecord, recordSize, rowsOf } from "./lmdb-rows.ts";
 import { mergeRows } from "./merge.ts";
+import { checkFile } from "./page-check.ts";
 import type { AppliedPoint, Backend, ReadView, Row, Table } from "./types.ts";
 
 const FILE_NAME = /^data-(\d{6})\.mdb$/;
@@ -48,6 +49,7 @@ export async function openStoreReadOnly(directory: string): Promise<Backend> {
   const path = storeFileOf(directory, sequence);
   let environment: Environment;
   try {
+    checkFile(path, "whole");
     environment = openEnvironment(path, true);
   } catch (error) {
     const { message } = error as Error;

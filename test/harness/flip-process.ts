@@ -1,0 +1,93 @@
+/**
+ * Opens stores of which one byte is flipped, one after the other, as a member does, and says what
+ * each came to. A process of its own: that a page ends it is what the test looks for.
+ *
+ *   node flip-process.ts <store file> <directory to work in>    byte numbers on standard input
+ *
+ * One line each: `<byte> begun`, then `<byte> same`, `<byte> found <why>` or `<byte> DIFFERENT`.
+ */
+import { readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { verifyEnvironment, writeCommitRecord } from "../../src/backend/commit-record.ts";
+import { type Environment, openEnvironment } from "../../src/backend/lmdb-env.ts";
+import { readRecord, rowsOf } from "../../src/backend/lmdb-rows.ts";
+import { checkFile } from "../../src/backend/page-check.ts";
+import { TABLES, type Row, type Table } from "../../src/backend/index.ts";
+
+const [source, directory] = process.argv.slice(2) as [string, string];
+const whole = readFileSync(source);
+
+function rowsIn({ tables }: Environment, table: Table): Row[] {
+  const database = tables.get(table);
+  if (database === undefined) throw new Error(`no table ${table}`);
+  const { next, close } = rowsOf(database, table, Buffer.alloc(0), undefined);
+  const rows: Row[] = [];
+  for (let row = next(); row !== undefined; row = next()) rows.push(row);
+  close();
+  return rows;
+}
+
+/** Everything in it, read in order and each row by its key; then something is written. */
+async function contentOf(path: string): Promise<string> {
+  checkFile(path, "whole");
+  const environment = openEnvironment(path);
+  try {
+    verifyEnvironment(environment);
+    const content: string[] = [];
+    for (const table of TABLES) {
+      for (const { key, value } of rowsIn(environment, table)) {
+        content.push(`${table} ${key.toString("hex")} ${value.toString("hex")}`);
+        const database = environment.tables.get(table);
+        const found = database === undefined ? undefined : readRecord(database, table, key);
+        if (found?.equals(value) !== true) throw new Error(`${key.toString("hex")} is not found`);
+      }
+    }
+    write(environment);
+    return content.join("\n");
+  } finally {
+    await environment.root.close();
+    checkFile(path, "whole");
+  }
+}
+
+/** Rows come and go, so that pages are taken and given back. */
+function write(environment: Environment): void {
+  const database = environment.tables.get("lease");
+  if (database === undefined) throw new Error("no table of leases");
+  for (const bytes of [3_000, 20, 9_000]) {
+    environment.root.transactionSync(() => {
+      for (let number = 0; number < 20; number += 1) {
+        const key = Buffer.from(`lease ${number}`);
+        if (bytes === 20) database.removeSync(key);
+        else database.putSync(key, Buffer.alloc(bytes, number));
+      }
+      writeCommitRecord(environment);
+    });
+  }
+}
+
+async function outcomeOf(number: number, path: string, wanted: string): Promise<string> {
+  const bytes = Buffer.from(whole);
+  const at = Math.floor(number / 8);
+  bytes[at] = (bytes[at] as number) ^ (1 << (number % 8));
+  writeFileSync(path, bytes);
+  try {
+    return (await contentOf(path)) === wanted ? "same" : "DIFFERENT";
+  } catch (error) {
+    return `found ${String(error).split("\n")[0]}`;
+  }
+}
+
+const sound = join(directory, "sound.mdb");
+writeFileSync(sound, whole);
+const wanted = await contentOf(sound);
+let count = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  // lmdb-js keeps what it knows of a path.
+  const path = join(directory, `flipped-${(count += 1)}.mdb`);
+  writeSync(1, `${line} begun\n`);
+  writeSync(1, `${line} ${await outcomeOf(Number(line), path, wanted)}\n`);
+  for (const name of [path, `${path}-lock`]) rmSync(name, { force: true });
+}
+process.exit(0);

@@ -1,0 +1,157 @@
+/**
+ * Every bit of a store's file, flipped in turn: the walk over its pages finds it before LMDB is let
+ * at the file, or the row's own checksum does, or nobody looks at the byte. Never another row, and
+ * never a process that ends.
+ *
+ * LONG_SUITE=1 takes every byte, with one of its bits each; BYTES_SECONDS ends it earlier, and
+ * BYTES_FROM goes on from a byte.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { openLmdbBackend } from "../../src/backend/index.ts";
+import { checkPages } from "../../src/backend/page-check.ts";
+import { MemoryPageFile } from "../../src/backend/page-file.ts";
+import { DamagedPages } from "../../src/backend/page-tree.ts";
+import { Prng } from "../../src/base/index.ts";
+import { numberFromEnv } from "../harness/process.ts";
+
+const SEED = numberFromEnv("SEED", 1);
+const IS_LONG = process.env["LONG_SUITE"] === "1";
+const FROM = numberFromEnv("BYTES_FROM", 0);
+const SECONDS = numberFromEnv("BYTES_SECONDS", 3_600);
+/** Short form: bytes that are flipped, and those of them that LMDB is let at. */
+const WALKED = 4_000;
+const OPENED = 60;
+const PAGE_BYTES = 4_096;
+/** After as many stores a process makes room for another. */
+const STORES_PER_PROCESS = 400;
+const CHILD = join(import.meta.dirname, "../harness/flip-process.ts");
+
+/** Trees of depth 1 and 2, a value of several pages, pages that are free: all in 100 kB. */
+async function makeStore(directory: string): Promise<string> {
+  const backend = await openLmdbBackend({ directory });
+  const prng = new Prng(SEED);
+  let index = 0;
+  const write = async (rows: number, valueBytes: number): Promise<void> => {
+    for (let row = 0; row < rows; row += 1) {
+      index += 1;
+      const key = Buffer.alloc(17);
+      key.writeUInt32BE(index, 4);
+      backend.put("key", key, prng.bytes(valueBytes + prng.below(valueBytes)));
+    }
+    for (const table of ["auth", "members", "alarm", "lease"] as const) {
+      backend.put(table, Buffer.from(`${table} ${index}`), prng.bytes(60));
+    }
+    backend.setApplied({ index, term: 2 });
+    await backend.commit();
+  };
+  await write(120, 100);
+  await write(1, 4_500);
+  // Nothing is free then, and after two batches little is.
+  await backend.defragment();
+  await write(2, 30);
+  await write(2, 30);
+  await backend.close();
+  const name = readdirSync(directory).find((file) => file.endsWith(".mdb"));
+  assert.ok(name !== undefined);
+  return join(directory, name);
+}
+
+function walkFinds(bytes: Buffer): boolean {
+  try {
+    checkPages(new MemoryPageFile(bytes, PAGE_BYTES), "whole");
+    return false;
+  } catch (error) {
+    assert.ok(error instanceof DamagedPages, String(error));
+    return true;
+  }
+}
+
+describe(`bytes of a store, seed ${SEED}`, () => {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-bytes-"));
+  let file: string;
+  let whole: Buffer;
+  before(async () => {
+    file = await makeStore(join(directory, "store"));
+    whole = readFileSync(file);
+  });
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  /** Bit numbers: one bit of each byte that has a turn. */
+  function chosen(): number[] {
+    const prng = new Prng(SEED);
+    const bytes = IS_LONG
+      ? Array.from({ length: Math.max(0, whole.length - FROM) }, (_, at) => FROM + at)
+      : Array.from({ length: WALKED }, () => prng.below(whole.length));
+    return bytes.map((at) => at * 8 + prng.below(8));
+  }
+
+  /** Feeds one process; answers what each came to. Whatever is missing ended the process. */
+  async function feed(bits: readonly number[]): Promise<Map<number, string>> {
+    const outcomes = new Map<number, string>();
+    const place = mkdtempSync(join(directory, "work-"));
+    const child = spawn(process.execPath, [CHILD, file, place], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(bits.map((bit) => `${bit}\n`).join(""));
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [bit = "", ...outcome] = line.split(" ");
+      outcomes.set(Number(bit), outcome.join(" "));
+    }
+    rmSync(place, { recursive: true, force: true });
+    return outcomes;
+  }
+
+  test("store: any byte is flipped → found by the walk, or by a row's checksum, or unused; no process ends, no other row (BT-f3)", async (t) => {
+    const endMs = performance.now() + SECONDS * 1_000;
+    const bits = chosen();
+    const silent: number[] = [];
+    let walked = 0;
+    for (const bit of bits) {
+      if (performance.now() > endMs) break;
+      const at = Math.floor(bit / 8);
+      const was = whole[at] as number;
+      whole[at] = was ^ (1 << (bit % 8));
+      if (!isHeadless(bit) && walkFinds(whole)) walked += 1;
+      else silent.push(bit);
+      whole[at] = was;
+    }
+    const opened = IS_LONG ? silent : silent.slice(0, OPENED);
+    const counts = { same: 0, found: 0 };
+    for (let lo = 0; lo < opened.length; lo += STORES_PER_PROCESS) {
+      if (performance.now() > endMs) {
+        t.diagnostic(`out of time: BYTES_FROM=${Math.floor((opened[lo] as number) / 8)} goes on`);
+        break;
+      }
+      const part = opened.slice(lo, lo + STORES_PER_PROCESS);
+      const outcomes = await feed(part);
+      for (const bit of part) {
+        const outcome = outcomes.get(bit) ?? "never begun";
+        assert.match(outcome, /^(same|found)/, `bit ${bit}, byte ${Math.floor(bit / 8)}`);
+        counts[outcome === "same" ? "same" : "found"] += 1;
+      }
+    }
+    t.diagnostic(
+      `${bits.length} of ${whole.length} bytes: ${walked} found by the walk, of ${silent.length} ` +
+        `others ${counts.found} found by checksums and counts, ${counts.same} unused`,
+    );
+    assert.ok(walked > 0 && counts.found > 0 && counts.same > 0);
+  });
+
+  /** The header's magic, version and page size are looked at before the pages are. */
+  function isHeadless(bit: number): boolean {
+    const at = Math.floor(bit / 8) % PAGE_BYTES;
+    const isMeta = bit < 2 * PAGE_BYTES * 8;
+    return isMeta && ((at >= 24 && at < 32) || (at >= 48 && at < 52));
+  }
+
+  test("store: as it was written → nothing is found", () => {
+    assert.equal(walkFinds(whole), false);
+  });
+});
