@@ -1,46 +1,18 @@
 /** A member whose state is not that of the others: found, kept from serving, and healed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ApplyOutcome, Machine } from "../../src/apply/index.ts";
 import { CorruptRecord } from "../../src/backend/index.ts";
 import { errors } from "../../src/errors/index.ts";
-import { AlarmType, emptyRangeRequest, type RaftRequest } from "../../src/wire/index.ts";
+import { AlarmType, emptyRangeRequest } from "../../src/wire/index.ts";
 import { Workload } from "./clients.ts";
 import { Cluster } from "./harness.ts";
+import type { Mistake } from "./mistakes.ts";
 import type { ClusterNode } from "./node.ts";
 
-type Apply = Machine["apply"];
-
-/** From now on the machine of `node` does with entries what `instead` does. */
-function corrupt(
-  node: ClusterNode,
-  instead: (apply: Apply, index: number, term: number, request: RaftRequest) => ApplyOutcome,
-): void {
-  const { machine } = node.running.local;
-  const apply: Apply = machine.apply.bind(machine);
-  let isDone = false;
-  machine.apply = (index, term, request, isWaited) => {
-    if (isDone || request.operation.kind !== "put") return apply(index, term, request, isWaited);
-    isDone = true;
-    return instead(apply, index, term, request);
-  };
-}
-
-const MISTAKES: Readonly<Record<string, Parameters<typeof corrupt>[1]>> = {
-  "an entry is left out": (_apply, index, term, request) => {
-    void [index, term, request];
-    return errors.NoSpace;
-  },
-  "a value is another one": (apply, index, term, request) => {
-    const { operation } = request;
-    if (operation.kind !== "put") return apply(index, term, request, false);
-    const put = { ...operation.put, value: Buffer.from("rotten") };
-    return apply(index, term, { ...request, operation: { kind: "put", put } }, false);
-  },
-  "an entry is applied twice": (apply, index, term, request) => {
-    apply(index - 0.5, term, request, false);
-    return apply(index, term, request, true);
-  },
+const NAMES: Readonly<Record<string, Mistake>> = {
+  "an entry is left out": "leftOut",
+  "a value is another one": "wrongValue",
+  "an entry is applied twice": "twice",
 };
 
 /** Through members that may be believed: what a wrong one answers before it is found is wrong. */
@@ -73,15 +45,14 @@ async function divergenceOn(node: ClusterNode, wrong: ClusterNode): Promise<void
 }
 
 for (const part of ["follower", "leader"] as const) {
-  for (const [name, mistake] of Object.entries(MISTAKES)) {
+  for (const [name, mistake] of Object.entries(NAMES)) {
     test(`care: on the ${part} ${name} → within a second it serves nobody, then it has the others' state; writes go on (BT-f1 BT-f2)`, async () => {
       const cluster = await Cluster.start({ seed: 900, size: 3 });
       const workload = new Workload(cluster);
       const leader = await cluster.untilLeader();
       const wrong = part === "leader" ? leader : (cluster.followers()[0] as ClusterNode);
       await writes(cluster, workload, { count: 30, prefix: "before" });
-      cluster.invariants.excused.add(wrong.host);
-      corrupt(wrong, mistake);
+      wrong.misapply(mistake);
       const sinceMs = cluster.nowMs;
       await writes(cluster, workload, { count: 3, prefix: "mark", but: wrong });
       await cluster.until(() => wrong.running.isQuarantined, "the quarantine");
@@ -123,9 +94,8 @@ test("care: a state that goes wrong again and again → the member stays out, an
   const workload = new Workload(cluster);
   await cluster.untilLeader();
   const wrong = cluster.followers()[0] as ClusterNode;
-  cluster.invariants.excused.add(wrong.host);
   for (let round = 1; round <= 4; round += 1) {
-    corrupt(wrong, MISTAKES["a value is another one"] as Parameters<typeof corrupt>[1]);
+    wrong.misapply("wrongValue");
     await writes(cluster, workload, { count: 3, prefix: `round ${round}`, but: wrong });
     await cluster.until(() => wrong.running.isQuarantined, "the quarantine");
     if (round === 4) break;
@@ -150,6 +120,7 @@ test("care: a linearizable read on the leader meets a rotten record → an answe
   const workload = new Workload(cluster);
   const leader = await cluster.untilLeader();
   await writes(cluster, workload, { count: 20, prefix: "k" });
+  leader.wasMisled = true;
   const { store } = leader.running.local;
   const { range } = store;
   store.range = (...parts) => {

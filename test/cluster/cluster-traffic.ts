@@ -43,7 +43,10 @@ export class ClusterTraffic {
     this.#drift = options.drift ?? 0;
     const slowness = options.slowness ?? 0;
     const world = {
-      endpoints: () => cluster.live.map((node) => new MemberEndpoint(cluster, node, slowness)),
+      endpoints: () =>
+        cluster.live
+          .filter((node) => !node.mayLie)
+          .map((node) => new MemberEndpoint(cluster, node, slowness)),
       sleep: (ms: number) =>
         new Promise<void>((resolve) => void cluster.time.after(ms, () => resolve())),
       nowMs: () => cluster.nowMs,

@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly settings?: Partial<MemberSettings>;
   readonly link?: Partial<LinkConditions>;
   readonly diskDelayMaxMs?: number;
+  /** A directory of each host that is not put back with the rest of its disk. */
+  readonly witnessDirectory?: string;
   /** Where every line of the trace goes as well. */
   readonly traceFile?: string;
 }
@@ -158,10 +160,12 @@ export class Cluster {
       invariants: this.invariants,
       settings: this.settings,
       diskDelayMaxMs: this.diskDelayMaxMs,
+      isAnyWrong: () => [...this.nodes, ...this.forgotten].some((node) => node.mayBeAccused),
       log: (host: string, level: string, message: string, fields?: object) =>
         this.note(`${host} ${level}: ${message} ${fields === undefined ? "" : text(fields)}`),
     };
     const node = new ClusterNode(name, context, new Prng(this.prng.uint32()));
+    node.witnessDirectory = this.#options.witnessDirectory;
     if (this.trace.isRead) {
       node.disk.onCall = (operation, path, offset, bytes) =>
         this.trace.detail(
@@ -444,7 +448,7 @@ export class Cluster {
     await this.ask<void>(node, (member, waiter) => member.readIndex(waiter));
     const ids = new Set(node.running.members().map(({ id }) => id));
     // One whose disk lost something may be between two ids.
-    const gone = this.live.filter((other) => !ids.has(other.id) && !other.mayFail);
+    const gone = this.live.filter((other) => !ids.has(other.id) && !other.mayBeAccused);
     for (const other of gone) this.forget(other);
   }
 

@@ -133,6 +133,8 @@ function isLeaders({ type }: Message): boolean {
 export interface WatchedBackendOptions extends MemoryBackendOptions {
   readonly name: string;
   readonly invariants: Invariants;
+  /** An entry that was applied wrongly on purpose, whose effects are on this medium. */
+  readonly strike: () => { readonly index: number; effects: string | undefined } | undefined;
   /** Plans the settling of a batch. */
   readonly later: (run: () => void) => void;
 }
@@ -161,16 +163,22 @@ export class WatchedBackend extends MemoryBackend {
   }
 
   override setApplied(point: AppliedPoint): void {
-    // A store that is filled from a snapshot jumps.
     const { index } = this.applied;
+    // A store that is filled from a snapshot jumps.
     const isNext = point.index === index + 1;
     super.setApplied(point);
-    const { name, invariants } = this.#options;
-    if (index > 0 && point.index !== index && !isNext) invariants.jumped(name, index, point.index);
     const text = this.#effects.join(",");
-    if (isNext) invariants.entryApplied(name, point, { text, rows: this.#rows });
+    const rows = this.#rows;
     this.#effects = [];
     this.#rows = [];
+    const { name, invariants, strike } = this.#options;
+    const struck = strike();
+    if (struck !== undefined) {
+      if (struck.index === point.index) struck.effects ??= text;
+      return;
+    }
+    if (index > 0 && point.index !== index && !isNext) invariants.jumped(name, index, point.index);
+    if (isNext) invariants.entryApplied(name, point, { text, rows });
   }
 
   override commit(): Promise<void> {

@@ -68,7 +68,11 @@ export class MemberEndpoint implements Endpoint {
     cluster.calls += 1;
     const number = cluster.calls;
     cluster.note(`${this.name} call ${number}: ${briefly(request)}`);
-    const outcome = await this.#attempt(request, timeoutMs);
+    const answer = await this.#attempt(request, timeoutMs);
+    // Of a state that went wrong a moment ago; how long that may go on is checked, not what it says.
+    const outcome: Outcome = this.#node.mayLie
+      ? { kind: "unknown", error: `not believed: ${outcomeText(answer)}` }
+      : answer;
     cluster.note(`${this.name} call ${number} ${outcomeText(outcome)}`);
     return outcome;
   }
@@ -214,10 +218,13 @@ export class MemberEndpoint implements Endpoint {
         tell(revision, { events: eventsOf(bytes), isFragment }),
       progress: (_id, revision) => tell(revision, { isProgress: true }),
     });
-    process.onEnd(() => {
+    const end = (): void => {
       if (isOpen) handlers.ended();
       isOpen = false;
-    });
+      forget();
+    };
+    const forget = this.#node.onStrike(end);
+    process.onEnd(end);
     stream.create({
       key: request.key,
       rangeEnd: request.rangeEnd,
@@ -232,6 +239,7 @@ export class MemberEndpoint implements Endpoint {
       requestProgress: () => stream.requestProgress(),
       close: () => {
         isOpen = false;
+        forget();
         stream.close();
       },
     };

@@ -12,6 +12,7 @@ import {
   SimulatedProcess,
 } from "../../src/testing/index.ts";
 import { type Invariants, WatchedBackend } from "./invariants.ts";
+import { canGoWrong, type Mistake, MISTAKES } from "./mistakes.ts";
 
 export type ClusterMember = Awaited<ReturnType<typeof openMember>>;
 
@@ -30,11 +31,25 @@ export interface NodeContext {
   readonly settings: MemberSettings;
   /** Longest time that a call of the disk takes; 0 = none passes. */
   readonly diskDelayMaxMs: number;
+  /** Some member has, or had, a reason to be found wrong. */
+  readonly isAnyWrong: () => boolean;
   readonly log: (host: string, level: string, message: string, fields?: LogFields) => void;
 }
 
 /** How a member says that its disk went back in time. */
 const ACCUSED = "this member's disk went back in time";
+
+/** Findings of care that say that this member's own state or files are not right. */
+const OWN_FINDINGS = new Set<unknown>(["suspect", "damage", "quarantined", "hardware"]);
+/** Those that say so of some member. */
+const FINDINGS = new Set<unknown>(["difference", "split"]);
+
+/** An entry that was applied wrongly on purpose. */
+interface Strike {
+  readonly index: number;
+  /** What it did; undefined until it is done. */
+  effects: string | undefined;
+}
 
 /** What a machine had at some moment. */
 export interface NodeImage {
@@ -43,7 +58,11 @@ export interface NodeImage {
 }
 
 const DATA = "/data/member.etcd";
+/** Records that rot at once. */
+const ROTTEN_MAX = 20;
 const MEDIUM_FILE = "simulated-medium";
+/** Where the store is that is served from; others are on their way to take its place. */
+const STORE = `${DATA}/member/store`;
 
 export class ClusterNode {
   readonly host: string;
@@ -64,6 +83,10 @@ export class ClusterNode {
   beginning: (() => Promise<Beginning>) | undefined;
   /** Its disk was put back to what it once was. */
   wentBack = false;
+  /** An entry was applied wrongly on purpose; it stays so until the member is whole again. */
+  wasMisled = false;
+  /** It goes wrong with the next entry that changes keys. */
+  isArmed = false;
   /** Of its own volume, which is not rolled back with the rest. */
   witnessDirectory: string | undefined;
   /** How much the wall clock of this host is wrong. */
@@ -78,13 +101,19 @@ export class ClusterNode {
     failures: 0,
     startsRefused: 0,
     careNotes: 0,
+    quarantines: 0,
+    storesReplaced: 0,
+    disksFoundOld: 0,
+    comebacks: 0,
     heldRuns: 0,
     wrongWallReads: 0,
   };
   readonly #context: NodeContext;
   readonly #media: MemoryMedium[] = [];
-  /** The one that the present life has open, or the last one had. */
-  #medium: MemoryMedium | undefined;
+  /** What the store is on that the member serves from. */
+  #serving: MemoryMedium | undefined;
+  readonly #strikes = new Map<MemoryMedium, Strike>();
+  readonly #strikeRuns = new Set<() => void>();
 
   constructor(host: string, context: NodeContext, prng: Prng) {
     this.host = host;
@@ -148,8 +177,7 @@ export class ClusterNode {
       digests: systemDigests,
       logger: logger((level, message, fields) => {
         log(this.host, level, message, fields);
-        if (message.startsWith("care: ")) this.counts.careNotes += 1;
-        if (message.startsWith(ACCUSED)) this.#accused(fields);
+        this.#logged(message, fields);
       }),
       openBackend: (directory: string) => this.#openBackend(disk, directory, life),
       onFatal: (error: Error) => this.#onFatal(life, error),
@@ -188,12 +216,88 @@ export class ClusterNode {
     await this.start().catch(() => undefined);
   }
 
-  /** A disk that was never put back, and has no faults, keeps what was promised. */
-  #accused(fields: LogFields | undefined): void {
-    if (this.mayFail || this.wentBack) return;
-    this.#context.invariants.breaches.push(
-      `${this.host} is accused: ${String(fields?.["reason"])}`,
-    );
+  #logged(message: string, fields: LogFields | undefined): void {
+    const { counts } = this;
+    if (message.startsWith(ACCUSED)) {
+      counts.disksFoundOld += 1;
+      if (!this.mayBeAccused) this.#accused(fields?.["reason"]);
+    }
+    if (message === "this member is back as a voter") counts.comebacks += 1;
+    if (!message.startsWith("care: ")) return;
+    const kind = fields?.["kind"];
+    counts.careNotes += 1;
+    if (kind === "quarantined") counts.quarantines += 1;
+    if (kind === "replaced") counts.storesReplaced += 1;
+    const isWrong = OWN_FINDINGS.has(kind) && !this.mayBeAccused;
+    const isNobody = FINDINGS.has(kind) && !this.#context.isAnyWrong();
+    if (isWrong || isNobody) this.#accused(`${String(kind)}: ${String(fields?.["found"])}`);
+  }
+
+  /** Nothing was done to it: it has all that it was given, and did all that it should. */
+  #accused(why: unknown): void {
+    this.#context.invariants.breaches.push(`${this.host} is accused: ${String(why)}`);
+  }
+
+  /** Something was done to it that may be found, and has not been made good yet. */
+  get mayBeAccused(): boolean {
+    return this.mayFail || this.wentBack || this.wasMisled;
+  }
+
+  /* Wrong applies */
+
+  /** With the next entry that changes keys. Answers how to call it off. */
+  misapply(mistake: Mistake): () => void {
+    const { local } = this.running;
+    const { machine } = local;
+    const medium = this.#serving as MemoryMedium;
+    const apply = machine.apply.bind(machine);
+    const over = (): void => {
+      machine.apply = apply;
+      this.isArmed = false;
+    };
+    this.isArmed = true;
+    machine.apply = (index, term, request, isWaited) => {
+      const isOld = index <= machine.appliedIndex;
+      if (isOld || !canGoWrong(request)) return apply(index, term, request, isWaited);
+      over();
+      this.#strikes.set(medium, { index, effects: undefined });
+      this.wasMisled = true;
+      this.#context.log(this.host, "fault", `entry ${index} goes wrong: ${mistake}`);
+      const runs = [...this.#strikeRuns];
+      this.#strikeRuns.clear();
+      for (const run of runs) run();
+      return MISTAKES[mistake](local, apply, index, term, request);
+    };
+    this.process.onEnd(() => {
+      this.isArmed = false;
+    });
+    return over;
+  }
+
+  /** Whether the store that it serves from has effects of an entry that are not the entry's. */
+  get isAstray(): boolean {
+    return this.#serving !== undefined && this.#strikeOn(this.#serving) !== undefined;
+  }
+
+  /** Nobody can have found out yet: what it answers is of a wrong state. */
+  get mayLie(): boolean {
+    return this.isAstray && this.member?.isQuarantined !== true;
+  }
+
+  /** Called when an entry goes wrong. Answers how to take it back. */
+  onStrike(run: () => void): () => void {
+    this.#strikeRuns.add(run);
+    return () => this.#strikeRuns.delete(run);
+  }
+
+  /** One that did what it should after all, a transaction with no effect for one, is none. */
+  #strikeOn(medium: MemoryMedium): Strike | undefined {
+    const strike = this.#strikes.get(medium);
+    if (strike === undefined) return undefined;
+    const right = this.#context.invariants.applied.get(strike.index);
+    if (right === undefined || right.effects !== strike.effects) return strike;
+    this.#strikes.delete(medium);
+    return undefined;
   }
 
   /** All that is on its disk, and what its store has: as a snapshot of the whole machine. */
@@ -208,6 +312,7 @@ export class ClusterNode {
   putBack({ disk, media }: NodeImage): void {
     if (this.isRunning) this.crash();
     this.wentBack = true;
+    this.#serving = undefined;
     this.disk.putBack(disk, ["witness"]);
     this.#media.length = 0;
     for (const medium of media) this.#media.push(medium.image());
@@ -254,18 +359,22 @@ export class ClusterNode {
     }
     const medium = this.#media[number];
     if (medium === undefined) throw new Error(`${path} names no medium`);
-    this.#medium = medium;
+    if (directory === STORE) this.#serving = medium;
+    const strike = this.#strikes.get(medium);
+    // The entry is not on the disk: it comes again, and is applied as it should be.
+    if (strike !== undefined && medium.applied.index < strike.index) this.#strikes.delete(medium);
     return new WatchedBackend({
       name: this.host,
       invariants: this.#context.invariants,
       medium,
+      strike: () => this.#strikeOn(medium),
       later: (run) => life.after(this.prng.below(30), run),
     });
   }
 
-  /** A record of its store can no longer be read; which one, as text. */
-  rotStore(prng: Prng): string | undefined {
-    return this.#medium?.damageAny("key", (keys) => prng.pick(keys))?.toString("hex");
+  /** The newest records of its store can no longer be read; how many. */
+  rotStore(prng: Prng): number {
+    return this.#serving?.damageNewest("key", 1 + prng.below(ROTTEN_MAX)) ?? 0;
   }
 
   /** What rotted and was not found can be read again; whether there was any of that. */

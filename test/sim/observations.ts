@@ -12,6 +12,12 @@ export const OBSERVED = [
   "startsRefused",
   /** What members found wrong with themselves or another, and did something about. */
   "careNotes",
+  /** Members that stopped serving until they had another one's store, and those that got it. */
+  "quarantines",
+  "storesReplaced",
+  /** Members that found that their disk was an old one, and those that were voters again. */
+  "disksFoundOld",
+  "comebacks",
   /** Sectors that crashes have lost. */
   "sectorsLost",
   /** Calls of the disk that failed, and those that found it full. */
@@ -61,6 +67,10 @@ export function observe(cluster: Cluster, done: Done, refusals: number): Observa
     failures: sum((node) => node.counts.failures),
     startsRefused: sum((node) => node.counts.startsRefused),
     careNotes: sum((node) => node.counts.careNotes),
+    quarantines: sum((node) => node.counts.quarantines),
+    storesReplaced: sum((node) => node.counts.storesReplaced),
+    disksFoundOld: sum((node) => node.counts.disksFoundOld),
+    comebacks: sum((node) => node.counts.comebacks),
     sectorsLost: sum((node) => node.disk.sectorsLost),
     diskErrors: sum((node) => node.disk.failed),
     diskFull: sum((node) => node.disk.refusedFull),

@@ -16,6 +16,8 @@ export interface Plan {
   readonly diskDelayMaxMs: number;
   /** By how much clocks that drift are wrong, as a share. */
   readonly drift: number;
+  /** Members keep a witness on a volume of its own. */
+  readonly hasWitness?: boolean;
   readonly traffic: TrafficPlan;
   /** In order of time. */
   readonly faults: readonly Fault[];
@@ -46,6 +48,7 @@ export function makePlan(options: PlanOptions): Plan {
     settings: { ...planSettings(shape), ...(needsSnapshots(kinds) ? shortLog(shape) : {}) },
     diskDelayMaxMs: shape.pick([0, 0.5, 5]),
     drift: shape.pick([0.01, 0.1, 2, 15]),
+    hasWitness: shape.chance(0.5),
     traffic: planTraffic(traffic),
     faults: planFaults(schedule, simulatedMs, kinds),
   };

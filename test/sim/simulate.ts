@@ -5,7 +5,7 @@
 import { Prng } from "../../src/base/index.ts";
 import { Cluster } from "../cluster/harness.ts";
 import { Schedule } from "./faults/schedule.ts";
-import { type Failure, failureOf, type Outcome } from "./outcome.ts";
+import { CheckFailed, type Failure, failureOf, type Outcome } from "./outcome.ts";
 import { makePlan, type Plan, type PlanOptions } from "./plan.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -16,6 +16,9 @@ export interface SimulateOptions extends PlanOptions {
   readonly traceFile?: string;
 }
 
+/** What is put back leaves this directory of a host alone. */
+const WITNESS = "/witness";
+
 /** Never rejects for what a run finds: that is the outcome's failure. */
 export async function simulate(options: SimulateOptions): Promise<Outcome> {
   const plan = options.plan ?? makePlan(options);
@@ -25,6 +28,7 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
     size: plan.members,
     settings: plan.settings,
     diskDelayMaxMs: plan.diskDelayMaxMs,
+    ...(plan.hasWitness === true ? { witnessDirectory: WITNESS } : {}),
     ...(options.traceFile === undefined ? {} : { traceFile: options.traceFile }),
   });
   cluster.driftMax = plan.drift;
@@ -74,4 +78,8 @@ async function run(
   await traffic.settle();
   traffic.check(schedule.compacted);
   await cluster.sameHash();
+  const astray = cluster.nodes.find((node) => node.isAstray);
+  if (astray !== undefined) {
+    throw new CheckFailed("wrong states are found", `${astray.host} serves from a wrong state`);
+  }
 }

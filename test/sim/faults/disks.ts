@@ -3,6 +3,8 @@ import { anyNode, type FaultRun } from "./run.ts";
 
 /** Calls of the disk among which the one is that fails. */
 const CALLS_MAX = 8;
+/** Somebody should come to read what rotted. */
+const ROT_MIN_MS = 3_000;
 /** Durable writes are most of what a log does. */
 const OPERATIONS = [
   "writeDurable",
@@ -90,19 +92,20 @@ export const disks = {
     );
     run.later(run.lengthMs, () => hosts.restart([node]));
   },
+
   /**
-   * A record of a member's store can no longer be read. It may say so, fail, not start, or take the
-   * others' state; never answer from it. One member at a time: what two have lost, nobody may have.
+   * The newest records of a member's store can no longer be read. It takes the others' state then;
+   * it may fail, or not start; it never answers from them. One member at a time: what two have lost,
+   * nobody may have.
    */
   storeRot: (run: FaultRun) => {
     const node = anyNode(run);
     if (!run.hosts.mayDamage(node)) return;
     run.hosts.beginDiskFault(node);
-    const key = node.rotStore(run.prng);
-    run.cluster.note(`${node.host} store: ${key ?? "no record"} rots`);
+    run.cluster.note(`${node.host} store: ${node.rotStore(run.prng)} records rot`);
     if (run.prng.chance(0.5) && node.isRunning) node.kill();
     run.later(run.lengthMs / 2, () => run.hosts.restart([node]));
-    run.later(run.lengthMs, () => {
+    run.later(run.lengthMs + ROT_MIN_MS, () => {
       if (node.mendStore()) run.hosts.undamaged(node);
       run.hosts.endDiskFault(node);
       run.hosts.restart([node]);

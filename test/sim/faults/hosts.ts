@@ -1,7 +1,29 @@
 /** Brings hosts down and up again, and knows which of them have reason not to come up. */
 import type { Flip } from "../../../src/testing/index.ts";
+import { AlarmAction, type AlarmMember, AlarmType } from "../../../src/wire/index.ts";
 import type { Cluster } from "../../cluster/harness.ts";
 import type { ClusterNode } from "../../cluster/node.ts";
+
+/** Of those that decide who is right when one is not. */
+const VOTERS_MIN = 3;
+/** A member takes another's store so often in a day; once more, and it stays out. */
+const REPLACED_MAX = 2;
+/** One is made ten times a second. */
+const LOOKS_KEPT = 25;
+
+/** What must come before a member is whole again. */
+interface Damage {
+  readonly startsMin: number;
+}
+
+interface Look {
+  readonly applied: number;
+  readonly starts: number;
+}
+
+function isOfAll({ alarm, isScoped }: AlarmMember): boolean {
+  return alarm === AlarmType.CORRUPT && isScoped !== true;
+}
 
 export function urlOf(host: string): string {
   return `http://${host}:2380`;
@@ -12,8 +34,10 @@ export class Hosts {
   /** Faults of its disk that each host has now. */
   readonly #diskFaults = new Map<ClusterNode, number>();
   readonly #flips = new Map<ClusterNode, Flip[]>();
-  /** Whose disk has lost something, and how often it had started when that happened. */
-  readonly #damaged = new Map<ClusterNode, number>();
+  /** Whose disk has lost something, or whose state may be wrong. */
+  readonly #damaged = new Map<ClusterNode, Damage>();
+  /** How far each host was, the oldest first. */
+  readonly #looks = new Map<ClusterNode, Look[]>();
   /** Hosts that come as soon as the cluster has them as members. */
   readonly #expected = new Set<string>();
 
@@ -38,10 +62,49 @@ export class Hosts {
    * and what two members lose may be lost for good.
    */
   mayDamage(node: ClusterNode): boolean {
-    this.#forgetWhole();
-    if (this.#damaged.size > 0) return false;
-    this.#damaged.set(node, node.counts.starts);
+    return this.#mayHurt(node, { startsMin: node.counts.starts + 1 });
+  }
+
+  /** The same for entries that are applied wrongly; what is right takes three voters to tell. */
+  mayMislead(node: ClusterNode): boolean {
+    const members = this.#cluster.leader()?.running.members() ?? [];
+    const voters = members.filter(({ isLearner }) => !isLearner);
+    if (voters.length < VOTERS_MIN || !members.some(({ id }) => id === node.id)) return false;
+    return this.#mayHurt(node, { startsMin: 0 });
+  }
+
+  #mayHurt(node: ClusterNode, damage: Damage): boolean {
+    if (!this.areWhole || node.counts.storesReplaced >= REPLACED_MAX) return false;
+    this.#damaged.set(node, damage);
     return true;
+  }
+
+  /** Nobody lacks anything, as far as is known here. */
+  get areWhole(): boolean {
+    this.#forgetWhole();
+    return this.#damaged.size === 0;
+  }
+
+  isWhole(node: ClusterNode): boolean {
+    this.#forgetWhole();
+    return !this.#damaged.has(node) && !node.mayBeAccused;
+  }
+
+  areAllUp(): boolean {
+    return this.#cluster.nodes.every(({ member, process }) => {
+      return member !== undefined && !process.isPaused;
+    });
+  }
+
+  /** It had applied more than `index` some time ago, and nobody has started since. */
+  isAheadForLong(node: ClusterNode, index: number): boolean {
+    const [oldest] = this.#looks.get(node) ?? [];
+    if (oldest === undefined || oldest.applied <= index) return false;
+    if (node.witnessDirectory !== undefined) return true;
+    return this.#cluster.nodes.every((other) => {
+      const [first] = this.#looks.get(other) ?? [];
+      return first?.starts === other.counts.starts;
+    });
   }
 
   /** What was damaged and not met so far can be read again. */
@@ -49,14 +112,28 @@ export class Hosts {
     this.#damaged.delete(node);
   }
 
-  /** Recovered: started since, and a voter that follows a leader, by whatever id it has now. */
+  /**
+   * Recovered: started since if it had to be, right, and a member that follows a leader, by
+   * whatever id it has now.
+   */
   #forgetWhole(): void {
-    const members = this.#cluster.leader()?.running.members() ?? [];
-    for (const [node, starts] of this.#damaged) {
-      const row = members.find(({ id }) => id === node.member?.id);
-      const isVoter = row?.isLearner === false && node.member?.status().leader !== 0n;
-      const isBack = isVoter && node.counts.starts > starts;
-      if (isBack || !this.#cluster.nodes.includes(node)) this.#damaged.delete(node);
+    const leader = this.#cluster.leader();
+    const members = leader?.running.members() ?? [];
+    for (const [node, { startsMin }] of this.#damaged) {
+      if (!this.#cluster.nodes.includes(node)) {
+        this.#damaged.delete(node);
+        continue;
+      }
+      const { member } = node;
+      if (member === undefined || node.counts.starts < startsMin) continue;
+      const row = members.find(({ id }) => id === member.id);
+      const isRight = !node.isArmed && !node.isAstray && !member.isQuarantined;
+      const isMember = row !== undefined && (!row.isLearner || startsMin === 0);
+      if (!isRight || !isMember || member.status().leader === 0n) continue;
+      if (leader?.running.alarms().some(({ isScoped }) => isScoped)) continue;
+      this.#damaged.delete(node);
+      node.wasMisled = false;
+      node.wentBack = false;
     }
   }
 
@@ -81,6 +158,8 @@ export class Hosts {
   /** Now and then: starts hosts that the cluster has taken in. */
   look(): void {
     this.#forgetWhole();
+    this.#remember();
+    this.#allowWrites();
     for (const host of this.#expected) {
       for (const { running } of this.#cluster.live) {
         const members = [...running.members()];
@@ -95,6 +174,33 @@ export class Hosts {
         break;
       }
     }
+  }
+
+  #remember(): void {
+    for (const node of this.#cluster.nodes) {
+      const looks = this.#looks.get(node) ?? [];
+      this.#looks.set(node, looks);
+      const applied = node.member?.status().raftAppliedIndex ?? 0;
+      looks.push({ applied, starts: node.counts.starts });
+      if (looks.length > LOOKS_KEPT) looks.shift();
+    }
+  }
+
+  /**
+   * As an operator does: writes were stopped while too few members answered to tell who is right.
+   * They do now, and who was not is right again.
+   */
+  #allowWrites(): void {
+    const leader = this.#cluster.leader();
+    if (leader === undefined || !this.areAllUp() || !this.areWhole) return;
+    const stopped = leader.running.alarms().find(isOfAll);
+    if (stopped === undefined) return;
+    const { memberId, alarm } = stopped;
+    this.#cluster.note(`${leader.host} is told that all are right`);
+    const action = AlarmAction.DEACTIVATE;
+    this.#cluster
+      .propose(leader, { kind: "alarm", alarm: { action, memberId, alarm } })
+      .catch(() => undefined);
   }
 
   /** Hosts whose process is gone get a new one. */

@@ -36,7 +36,12 @@ export const FAULT_EFFECTS = {
   fullDisk: ["failures", "startsRefused", "diskFull"],
   slowDisk: ["leaderships", "refusals"],
   bitFlip: ["careNotes", "startsRefused", "failures"],
-  storeRot: ["careNotes", "startsRefused", "failures"],
+  storeRot: ["storesReplaced"],
+  putBack: ["comebacks"],
+  /* applies.ts */
+  leftOut: ["storesReplaced"],
+  wrongValue: ["storesReplaced"],
+  twice: ["storesReplaced"],
   /* clocks.ts */
   clockJump: ["wrongClockReads"],
   clockDrift: ["leaderships", "campaigns"],
@@ -70,15 +75,15 @@ const BETWEEN_MEMBERS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   "moveLeader",
   "replaceMember",
   "storeRot",
+  "putBack",
+  "leftOut",
+  "wrongValue",
+  "twice",
 ]);
-
-/** Those that no seed chooses by itself: for work on what answers them. */
-const ON_REQUEST: ReadonlySet<FaultKind> = new Set<FaultKind>(["storeRot"]);
 
 /** What a seed may choose from. */
 export function kindsFor(members: number): readonly FaultKind[] {
-  const all = FAULT_KINDS.filter((kind) => !ON_REQUEST.has(kind));
-  return members > 1 ? all : all.filter((kind) => !BETWEEN_MEMBERS.has(kind));
+  return FAULT_KINDS.filter((kind) => members > 1 || !BETWEEN_MEMBERS.has(kind));
 }
 
 /** One planned fault. Whom it strikes and how hard follows from its own seed. */

@@ -11,7 +11,9 @@ const ANSWER_MAX_MS = 10_000;
 
 /** A member more; or one of those that came so is promoted, or taken away again. */
 export function changeMembers(run: FaultRun): void {
-  const { cluster, prng } = run;
+  const { cluster, prng, hosts } = run;
+  // Nobody changes the members while one of them lacks something.
+  if (!hosts.areWhole) return;
   const guests = cluster.nodes.filter(({ host }) => host.startsWith(GUEST));
   if (guests.length === 0 || (guests.length < GUESTS_MAX && prng.chance(0.3))) {
     return void addGuest(run, prng.chance(0.6));
@@ -23,7 +25,7 @@ export function changeMembers(run: FaultRun): void {
 /** A member's machine is gone for good: it is removed, and a new one comes in its place. */
 export function replaceMember(run: FaultRun): void {
   const { cluster, prng } = run;
-  if (cluster.nodes.length < 3) return;
+  if (cluster.nodes.length < 3 || !run.hosts.areWhole) return;
   const node = prng.pick(cluster.nodes);
   if (node.isRunning) node.crash();
   void remove(run, node).then((isGone) => {

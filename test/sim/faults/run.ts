@@ -16,6 +16,10 @@ export interface FaultRun {
   readonly done: Done;
   /** The highest revision that may be compacted. */
   mayCompact(revision: number): void;
+  /** No other fault goes on, and all hosts run. */
+  isCalm(): boolean;
+  /** No other fault begins before. */
+  hold(ms: number): void;
   /** Planned by the fault; the run does not end before. */
   later(ms: number, run: () => void): void;
 }

@@ -3,6 +3,7 @@ import { Prng } from "../../../src/base/index.ts";
 import type { Cluster } from "../../cluster/harness.ts";
 import { type Done, observe, type Observations } from "../observations.ts";
 import type { FaultFigures } from "../outcome.ts";
+import { applies } from "./applies.ts";
 import { clocks } from "./clocks.ts";
 import { disks } from "./disks.ts";
 import { Hosts } from "./hosts.ts";
@@ -10,6 +11,7 @@ import { type Fault, FAULT_EFFECTS, type FaultKind } from "./kinds.ts";
 import { Links, links } from "./links.ts";
 import { machines } from "./machines.ts";
 import { changeMembers, replaceMember } from "./membership.ts";
+import { putBack } from "./old-disks.ts";
 import { operations } from "./operations.ts";
 import type { Inject } from "./run.ts";
 
@@ -17,8 +19,10 @@ const INJECT: Readonly<Record<FaultKind, Inject>> = {
   ...machines,
   ...links,
   ...disks,
+  ...applies,
   ...clocks,
   ...operations,
+  putBack,
   changeMembers,
   replaceMember,
 };
@@ -40,6 +44,7 @@ export class Schedule {
   readonly #links: Links;
   /** Ends of faults that are still to come. */
   #pending = 0;
+  #heldUntilMs = 0;
 
   /** `refusals`: how often clients were refused so far. */
   constructor(cluster: Cluster, faults: readonly Fault[], refusals: () => number) {
@@ -69,8 +74,17 @@ export class Schedule {
     return observe(this.#cluster, this.done, this.#refusals());
   }
 
-  #begin({ kind, lengthMs, seed }: Fault): void {
+  #begin(fault: Fault): void {
+    const { kind, lengthMs, seed } = fault;
     const cluster = this.#cluster;
+    const heldMs = this.#heldUntilMs - cluster.nowMs;
+    if (heldMs > 0) {
+      this.#pending += 1;
+      return void cluster.time.after(heldMs, () => {
+        this.#pending -= 1;
+        this.#begin(fault);
+      });
+    }
     cluster.note(`fault ${kind} for ${lengthMs} ms`);
     const before = this.observe();
     const aftermathMs = AFTERMATH_TIMEOUTS * cluster.settings.electionTimeoutMs;
@@ -92,6 +106,10 @@ export class Schedule {
       done: this.done,
       mayCompact: (revision) => {
         this.compacted = Math.max(this.compacted, revision);
+      },
+      isCalm: () => this.#pending === 0 && this.#hosts.areAllUp(),
+      hold: (ms) => {
+        this.#heldUntilMs = Math.max(this.#heldUntilMs, cluster.nowMs + ms);
       },
       later,
     });
