@@ -153,6 +153,7 @@ export class Duplex<Q extends object, R extends object> {
 
 export class TestClient {
   readonly #client: Client;
+  #isClosed = false;
 
   /** `address` is host:port. */
   constructor(address: string) {
@@ -247,7 +248,13 @@ export class TestClient {
     return this.#collect(method("Maintenance/Snapshot", m.Empty, m.SnapshotResponse), {});
   }
 
+  /** Nothing may be asked any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   close(): void {
+    this.#isClosed = true;
     this.#client.close();
   }
 }

@@ -19,7 +19,7 @@ import {
   temporaryDirectory,
 } from "./process.ts";
 
-const LEADER_MS_MAX = 20_000;
+const LEADER_MS_MAX = 60_000;
 const MEMBERSHIP_MS_MAX = 60_000;
 const PROBE_MS = 1_000;
 

@@ -2,9 +2,11 @@
  * Opens stores of which one byte is flipped, one after the other, as a member does, and says what
  * each came to. A process of its own: that a page ends it is what the test looks for.
  *
- *   node flip-process.ts <store file> <directory to work in>    byte numbers on standard input
+ *   node flip-process.ts <store file> <directory to work in>    bit numbers on standard input
  *
- * One line each: `<byte> begun`, then `<byte> same`, `<byte> found <why>` or `<byte> DIFFERENT`.
+ * One line each: `<bit> begun`, then `<bit> same`, `<bit> found <why>` or `<bit> DIFFERENT`; `before`
+ * is the state of the commit before the last, which the other meta page still leads to: a member
+ * goes on from there by its log, or finds that the log begins later.
  */
 import { readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -67,21 +69,47 @@ function write(environment: Environment): void {
   }
 }
 
-async function outcomeOf(number: number, path: string, wanted: string): Promise<string> {
+interface Contents {
+  readonly now: string;
+  readonly before: string;
+}
+
+async function outcomeOf(number: number, path: string, wanted: Contents): Promise<string> {
   const bytes = Buffer.from(whole);
   const at = Math.floor(number / 8);
   bytes[at] = (bytes[at] as number) ^ (1 << (number % 8));
   writeFileSync(path, bytes);
   try {
-    return (await contentOf(path)) === wanted ? "same" : "DIFFERENT";
+    const content = await contentOf(path);
+    if (content === wanted.now) return "same";
+    return content === wanted.before ? "before" : "DIFFERENT";
   } catch (error) {
     return `found ${String(error).split("\n")[0]}`;
   }
 }
 
-const sound = join(directory, "sound.mdb");
-writeFileSync(sound, whole);
-const wanted = await contentOf(sound);
+const PAGE_BYTES = 4_096;
+const TRANSACTION = 152;
+
+/** The last commit is not there. */
+function withoutLast(): Buffer {
+  const bytes = Buffer.from(whole);
+  const [first, second] = [TRANSACTION, PAGE_BYTES + TRANSACTION];
+  const newest = bytes.readBigUInt64LE(first) > bytes.readBigUInt64LE(second) ? first : second;
+  bytes.writeBigUInt64LE(0n, newest);
+  return bytes;
+}
+
+async function contentWith(name: string, bytes: Buffer): Promise<string> {
+  const path = join(directory, name);
+  writeFileSync(path, bytes);
+  return contentOf(path);
+}
+
+const wanted = {
+  now: await contentWith("now.mdb", whole),
+  before: await contentWith("before.mdb", withoutLast()),
+};
 let count = 0;
 for await (const line of createInterface({ input: process.stdin })) {
   // lmdb-js keeps what it knows of a path.

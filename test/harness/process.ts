@@ -12,7 +12,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const READY_MS_MAX = 20_000;
+/** Generous: a machine that does much else may need so long; one that ends says so at once. */
+const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 10_000;
 const LOG_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -140,7 +141,7 @@ function delay(ms: number): Promise<void> {
 export async function poll(
   what: string,
   probe: () => Promise<boolean> | boolean,
-  deadlineMs = 10_000,
+  deadlineMs = 30_000,
 ): Promise<void> {
   const giveUpAt = performance.now() + deadlineMs;
   while (!(await probe())) {

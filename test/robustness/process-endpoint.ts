@@ -18,6 +18,8 @@ import type {
 } from "../model/history.ts";
 
 const HOUR_MS = 3_600_000;
+/** The member was removed for good while somebody still meant to ask it. */
+const IS_GONE: Refusal = { code: 14, message: "the member is gone" };
 /** Refusals that say for sure that nothing was done, and nothing will be. */
 const NEVER_DONE =
   /has been compacted|future revision|requested lease not found|lease already exists|space exceeded/;
@@ -41,6 +43,7 @@ export class ProcessEndpoint implements Endpoint {
 
   async #ask(request: Request, options: { deadlineMs: number }): Promise<Answer<Response>> {
     const { client } = this.#member;
+    if (client.isClosed) return { ok: false, refusal: IS_GONE };
     switch (request.kind) {
       case "kv":
         return this.#kv(request, options);
@@ -111,7 +114,12 @@ export class ProcessEndpoint implements Endpoint {
   }
 
   watch(request: WatchRequest, handlers: WatchHandlers): WatchHandle {
-    const stream = this.#member.client.watch();
+    const { client } = this.#member;
+    if (client.isClosed) {
+      queueMicrotask(() => handlers.ended());
+      return { requestProgress: () => undefined, close: () => undefined };
+    }
+    const stream = client.watch();
     let taken = 0;
     let isOpen = true;
     stream.send({
