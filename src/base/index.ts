@@ -3,6 +3,7 @@ export { ByteWriter, sizeOfBig, sizeOfBytes, sizeOfInt, sizeOfUint } from "./byt
 export { MalformedError } from "./malformed.ts";
 export { assert, AssertionError, unreachable } from "./assert.ts";
 export { crc32c } from "./crc32c.ts";
+export { quote, runeLength } from "./go-quote.ts";
 export { Heap, type HeapOrder } from "./heap.ts";
 export { humanBytes } from "./human-bytes.ts";
 export { IntervalTree, OPEN_END } from "./interval-tree.ts";

@@ -6,21 +6,12 @@
  * steps as the file has pages. Nested buckets, which no etcd writes, are refused.
  */
 import type { OpenFile } from "../seam/index.ts";
-import {
-  BUCKET_HEADER_BYTES,
-  ELEMENT_BYTES,
-  getU64,
-  LEAF_FLAG_BUCKET,
-  PAGE_HEADER_BYTES,
-} from "./bbolt-format.ts";
+import { BUCKET_HEADER_BYTES, getU64 } from "./bbolt-format.ts";
+import { childOf, type LeafRow, leafRows } from "./page-rows.ts";
 import { type Page, PageSource } from "./page-source.ts";
 import type { BucketRow } from "./types.ts";
 
 const DEPTH_MAX = 64;
-
-interface LeafRow extends BucketRow {
-  readonly isBucket: boolean;
-}
 
 /** A place in the tree on the way down. */
 interface Step {
@@ -87,9 +78,9 @@ export class BboltFile {
     for (let depth = 0; page !== undefined && !page.isLeaf; depth += 1) {
       if (page.count === 0) throw this.#pages.fault(page.id, "a branch of nothing", "a branch");
       if (depth > DEPTH_MAX) throw this.#pages.fault(page.id, "a tree too deep", "less");
-      page = await this.#pages.read(this.#child(page, page.count - 1), page.id);
+      page = await this.#pages.read(childOf(this.#pages, page, page.count - 1), page.id);
     }
-    const last = page === undefined ? undefined : this.#leafRows(page, undefined).at(-1);
+    const last = page === undefined ? undefined : leafRows(this.#pages, page, undefined).at(-1);
     return last === undefined ? undefined : Buffer.from(last.key);
   }
 
@@ -110,14 +101,14 @@ export class BboltFile {
       const { page } = step;
       if (page.isLeaf) {
         path.pop();
-        const rows = this.#leafRows(page, newest);
+        const rows = leafRows(this.#pages, page, newest);
         const last = rows.at(-1);
         if (last !== undefined) newest = Buffer.from(last.key);
         if (rows.length > 0) yield { rows, page: page.id };
       } else if (step.next === page.count) {
         path.pop();
       } else {
-        const child = this.#child(page, step.next);
+        const child = childOf(this.#pages, page, step.next);
         step.next += 1;
         path.push({ page: await this.#enter(child, page, entered), next: 0 });
         if (path.length > DEPTH_MAX) throw this.#pages.fault(page.id, "a tree too deep", "less");
@@ -134,44 +125,4 @@ export class BboltFile {
     entered[id >>> 3] = (entered[id >>> 3] as number) | bit;
     return page;
   }
-
-  #child(page: Page, position: number): number {
-    const at = PAGE_HEADER_BYTES + position * ELEMENT_BYTES;
-    const offset = page.bytes.readUInt32LE(at);
-    const keyBytes = page.bytes.readUInt32LE(at + 4);
-    if (at + offset + keyBytes > page.bytes.length) {
-      throw this.#pages.fault(page.id, `a key that ends at ${at + offset + keyBytes}`, "less", at);
-    }
-    return getU64(page.bytes, at + 8);
-  }
-
-  #leafRows(page: Page, newestBefore: Buffer | undefined): LeafRow[] {
-    const rows: LeafRow[] = [];
-    let newest = newestBefore;
-    for (let position = 0; position < page.count; position += 1) {
-      const at = PAGE_HEADER_BYTES + position * ELEMENT_BYTES;
-      const flags = page.bytes.readUInt32LE(at);
-      const keyAt = at + page.bytes.readUInt32LE(at + 4);
-      const valueAt = keyAt + page.bytes.readUInt32LE(at + 8);
-      const end = valueAt + page.bytes.readUInt32LE(at + 12);
-      if (end > page.bytes.length) {
-        const wanted = `at most ${page.bytes.length}`;
-        throw this.#pages.fault(page.id, `a row that ends at ${end}`, wanted, at);
-      }
-      const key = page.bytes.subarray(keyAt, valueAt);
-      if (newest !== undefined && key.compare(newest) <= 0) {
-        const found = `key ${shown(key)} after ${shown(newest)}`;
-        throw this.#pages.fault(page.id, found, "ascending keys", at);
-      }
-      newest = key;
-      const isBucket = (flags & LEAF_FLAG_BUCKET) !== 0;
-      rows.push({ key, value: page.bytes.subarray(valueAt, end), isBucket });
-    }
-    return rows;
-  }
-}
-
-function shown(key: Buffer): string {
-  const text = key.toString("hex", 0, 32);
-  return key.length > 32 ? `${text}...` : text;
 }

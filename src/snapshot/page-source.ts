@@ -26,6 +26,16 @@ export interface Page {
   readonly count: number;
 }
 
+/** A page of any kind, as it stands in the file. */
+export interface RawPage {
+  readonly id: number;
+  readonly flags: number;
+  readonly count: number;
+  readonly overflow: number;
+  /** With its overflow. */
+  readonly bytes: Buffer;
+}
+
 const PAGE_BYTES_MIN = 512;
 const PAGE_BYTES_MAX = 65_536;
 /** A page with more overflow is refused: no etcd request is that large. */
@@ -86,20 +96,37 @@ export class PageSource {
     });
   }
 
-  /** A branch or leaf page with its overflow, its header checked. `from` names it in errors. */
-  async read(id: number, from: number): Promise<Page> {
+  /** A page that may be of any kind, also a free one. Throws SnapshotCorrupt. */
+  async raw(id: number): Promise<RawPage> {
     const { pageBytes, pageCount } = this.meta;
-    if (id < 2 || id >= pageCount) {
-      throw this.fault(from, `a reference to page ${id}`, `a page from 2 to ${pageCount - 1}`);
+    if (id >= pageCount) {
+      throw this.fault(0, `a reference to page ${id}`, `a page below ${pageCount}`);
     }
     const head = await this.#bytes(id * pageBytes, pageBytes);
+    const overflow = this.#overflowOf(id, head);
+    const bytes =
+      overflow === 0 ? head : await this.#bytes(id * pageBytes, (overflow + 1) * pageBytes);
+    const [flags, count] = [head.readUInt16LE(8), head.readUInt16LE(10)];
+    return { id, flags, count, overflow, bytes };
+  }
+
+  #overflowOf(id: number, head: Buffer): number {
+    const { pageBytes, pageCount } = this.meta;
     const overflow = head.readUInt32LE(12);
     if (overflow >= pageCount - id || (overflow + 1) * pageBytes > RUN_BYTES_MAX) {
       throw this.fault(id, `overflow of ${overflow} pages`, "what the file holds, at most 256 MiB");
     }
     if (getU64(head, 0) !== id) throw this.fault(id, `the id ${getU64(head, 0)}`, `${id}`);
-    const bytes =
-      overflow === 0 ? head : await this.#bytes(id * pageBytes, (overflow + 1) * pageBytes);
+    return overflow;
+  }
+
+  /** A branch or leaf page with its overflow, its header checked. `from` names it in errors. */
+  async read(id: number, from: number): Promise<Page> {
+    const { pageCount } = this.meta;
+    if (id < 2 || id >= pageCount) {
+      throw this.fault(from, `a reference to page ${id}`, `a page from 2 to ${pageCount - 1}`);
+    }
+    const { bytes } = await this.raw(id);
     const page = this.check(id, bytes);
     // A branch is come back to after all that is below it.
     return this.#reusesBuffers && !page.isLeaf ? { ...page, bytes: Buffer.from(bytes) } : page;

@@ -1,15 +1,12 @@
 /**
  * `holdfast utl`: works on files of a member that does not run, as etcdutl does (UT-00). This file
- * reads the command line; what a command does is in a file of its own.
+ * reads the command line; what a command does is in a file of its own, loaded when
+ * it is called.
  */
 import { Command, CommanderError } from "commander";
+import { addBbolt } from "./bbolt/add-bbolt.ts";
 import { completionOf, SHELLS } from "./completion.ts";
-import { defragCommand } from "./defrag-command.ts";
-import { hashKvCommand } from "./hashkv-command.ts";
 import { Exit, UtlError, type UtlIo } from "./io.ts";
-import { migrateCommand } from "./migrate-command.ts";
-import { restoreCommand } from "./restore-command.ts";
-import { statusCommand } from "./status-command.ts";
 import { type Given, readCount, readDuration } from "./values.ts";
 
 /** `args` come after the program's name. Settles with the exit code. */
@@ -71,6 +68,12 @@ function commandOf(io: UtlIo): Command {
   };
   addSnapshot(program, globals, io);
   addStore(program, globals, io);
+  const bbolt = subcommand(
+    program,
+    "bbolt",
+    "Looks into a snapshot or a store of etcd, page by page",
+  );
+  addBbolt(examples(bbolt, ["etcdutl bbolt check snap.db", "etcdutl bbolt keys snap.db meta"]), io);
   subcommand(program, "version", "Prints the version of etcdutl").action(() => {
     io.stdout("etcdutl version: 3.7.1\nAPI version: 3.7\n");
   });
@@ -89,6 +92,7 @@ function addSnapshot(program: Command, globals: () => Globals, io: UtlIo): void 
   ])
     .argument("[filename...]")
     .action(async (files: string[]) => {
+      const { statusCommand } = await import("./status-command.ts");
       await statusCommand(files, globals().format, io);
     });
   const restore = subcommand(snapshot, "restore", "Restores a snapshot to a new data directory");
@@ -100,6 +104,7 @@ function addSnapshot(program: Command, globals: () => Globals, io: UtlIo): void 
   ])
     .argument("[filename...]")
     .action(async (files: string[], given: Given) => {
+      const { restoreCommand } = await import("./restore-command.ts");
       await restoreCommand(files, given, io);
     });
   const save = program.createCommand("save").allowUnknownOption().argument("[filename...]");
@@ -117,6 +122,7 @@ function addStore(program: Command, globals: () => Globals, io: UtlIo): void {
   ])
     .requiredOption(...dataDir)
     .action(async (given: Given) => {
+      const { defragCommand } = await import("./defrag-command.ts");
       await defragCommand({ ...globals(), dataDirectory: String(given["dataDir"]) }, io);
     });
   examples(subcommand(program, "hashkv", "Prints the KV history hash of a given file"), [
@@ -126,6 +132,7 @@ function addStore(program: Command, globals: () => Globals, io: UtlIo): void {
     .argument("[filename...]")
     .option("--rev <revision>", "maximum revision to hash (default: latest revision)")
     .action(async (files: string[], given: Given) => {
+      const { hashKvCommand } = await import("./hashkv-command.ts");
       await hashKvCommand(files, { ...globals(), revision: readCount(given, "rev", "--rev") }, io);
     });
   examples(
@@ -145,6 +152,7 @@ function addStore(program: Command, globals: () => Globals, io: UtlIo): void {
     .action(async (given: Given) => {
       const dataDirectory = String(given["dataDir"]);
       const targetVersion = String(given["targetVersion"]);
+      const { migrateCommand } = await import("./migrate-command.ts");
       await migrateCommand({ ...globals(), dataDirectory, targetVersion }, io);
     });
 }
