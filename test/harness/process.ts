@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Generous: a machine that does much else may need so long; one that ends says so at once. */
 const READY_MS_MAX = 60_000;
-const STOP_MS_MAX = 10_000;
+const STOP_MS_MAX = 30_000;
 const LOG_BYTES_MAX = 8 * 1024 * 1024;
 
 export type Kind = "etcd" | "holdfast";
