@@ -63,6 +63,17 @@ test("open store: it is damaged, and the log ends with a snapshot that was insta
   assert.equal((await open()).loss?.base?.index, 9);
 });
 
+// The store that was begun anew waits for another member's; a second start took the log's beginning
+// for what the empty store is to go on from, and the log for damaged.
+test("open store: begun anew and started again before another's state came → the others are asked again, nothing more is moved", async () => {
+  const { open, disk } = await setUp(async (wal) => {
+    await wal.installSnapshot({ index: 9, term: 1, confState: VOTERS });
+  });
+  await open();
+  assert.equal((await open()).loss?.base?.index, 9);
+  assert.ok(!(await disk.list("/data/member")).includes("store.damaged-2"));
+});
+
 test("open store: it is damaged, and a member alone has not all of its log → the damage is told, nothing is moved", async () => {
   const { open, disk } = await setUp(async (wal) => {
     const confState = { ...emptyConfState(), voters: [1n] };

@@ -41,7 +41,9 @@ export interface Loss {
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
   const { disk, paths, openBackend, journal } = options;
   try {
-    return { local: await open(options) };
+    const local = await open(options);
+    const loss = await lostBefore(options, local);
+    return loss === undefined ? { local } : { local, loss };
   } catch (cause) {
     if (!isDamage(cause) && !(cause instanceof StoreBehindLog)) throw cause;
     if (!(await walExists(disk, paths.wal))) throw cause;
@@ -72,6 +74,28 @@ async function open(options: OpenStoreOptions): Promise<LocalStore> {
     return await options.openStore(backend);
   } catch (error) {
     await backend.close();
+    throw error;
+  }
+}
+
+/**
+ * An earlier start lost the store and began an empty one, into which nothing has come since: the
+ * log does not tell everything, though it begins at the first entry, for a snapshot was installed
+ * in it. What is damaged in the log is met by whoever reads all of it.
+ */
+async function lostBefore(
+  { disk, paths }: OpenStoreOptions,
+  { backend }: LocalStore,
+): Promise<Loss | undefined> {
+  if (backend.applied.index > 0 || !(await walExists(disk, paths.wal))) return undefined;
+  try {
+    const base = (await readSnapshots(disk, paths.wal)).findLast(({ index }) => index > 0);
+    const isAlone = (base?.confState?.voters.length ?? 0) < 2;
+    if (base === undefined || isAlone || (await tellsAll(disk, paths))) return undefined;
+    const text = `the store is empty, and the log in ${paths.wal} counts on one of index`;
+    return { cause: new StoreBehindLog(`${text} ${base.index}`), base };
+  } catch (error) {
+    if (error instanceof WalCorrupt) return undefined;
     throw error;
   }
 }

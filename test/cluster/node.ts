@@ -377,11 +377,13 @@ export class ClusterNode {
     return this.#serving?.damageNewest("key", 1 + prng.below(ROTTEN_MAX)) ?? 0;
   }
 
-  /** What rotted and was not found can be read again; whether there was any of that. */
-  mendStore(): boolean {
-    const rotten = this.#media.filter((medium) => medium.damaged.size > 0);
-    for (const medium of rotten) medium.damaged.clear();
-    return rotten.length > 0;
+  get isRotten(): boolean {
+    return (this.#serving?.damaged.size ?? 0) > 0;
+  }
+
+  /** What rotted and was not found can be read again. */
+  mendStore(): void {
+    for (const medium of this.#media) medium.damaged.clear();
   }
 
   /** The machine loses its power: what was not synced may be lost, nobody is told anything. */

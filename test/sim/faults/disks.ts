@@ -100,13 +100,13 @@ export const disks = {
    */
   storeRot: (run: FaultRun) => {
     const node = anyNode(run);
-    if (!run.hosts.mayDamage(node)) return;
+    if (!run.hosts.mayRot(node)) return;
     run.hosts.beginDiskFault(node);
     run.cluster.note(`${node.host} store: ${node.rotStore(run.prng)} records rot`);
     if (run.prng.chance(0.5) && node.isRunning) node.kill();
     run.later(run.lengthMs / 2, () => run.hosts.restart([node]));
     run.later(run.lengthMs + ROT_MIN_MS, () => {
-      if (node.mendStore()) run.hosts.undamaged(node);
+      node.mendStore();
       run.hosts.endDiskFault(node);
       run.hosts.restart([node]);
     });

@@ -8,17 +8,29 @@ import type { ClusterNode } from "../../cluster/node.ts";
 const VOTERS_MIN = 3;
 /** A member takes another's store so often in a day; once more, and it stays out. */
 const REPLACED_MAX = 2;
+const GRACE_MS = 5_000;
 /** One is made ten times a second. */
 const LOOKS_KEPT = 25;
 
 /** What must come before a member is whole again. */
 interface Damage {
   readonly startsMin: number;
+  /** It stays under suspicion so long after it was right again: an alarm may be on its way. */
+  readonly graceMs: number;
+  rightSinceMs: number | undefined;
 }
 
 interface Look {
   readonly applied: number;
   readonly starts: number;
+}
+
+/** Started since if it had to be, of a right state, and led by somebody. */
+function isRight(node: ClusterNode, damage: Damage): boolean {
+  const { member, counts } = node;
+  if (member === undefined || counts.starts < damage.startsMin) return false;
+  if (node.isArmed || node.isAstray || node.isRotten) return false;
+  return !member.isQuarantined && member.status().leader !== 0n;
 }
 
 function isOfAll({ alarm, isScoped }: AlarmMember): boolean {
@@ -62,7 +74,16 @@ export class Hosts {
    * and what two members lose may be lost for good.
    */
   mayDamage(node: ClusterNode): boolean {
-    return this.#mayHurt(node, { startsMin: node.counts.starts + 1 });
+    return this.#mayHurt(node, {
+      startsMin: node.counts.starts + 1,
+      graceMs: 0,
+      rightSinceMs: undefined,
+    });
+  }
+
+  /** The same for records that rot: it need not start anew to be rid of them. */
+  mayRot(node: ClusterNode): boolean {
+    return this.#mayHurt(node, { startsMin: 0, graceMs: 0, rightSinceMs: undefined });
   }
 
   /** The same for entries that are applied wrongly; what is right takes three voters to tell. */
@@ -70,7 +91,11 @@ export class Hosts {
     const members = this.#cluster.leader()?.running.members() ?? [];
     const voters = members.filter(({ isLearner }) => !isLearner);
     if (voters.length < VOTERS_MIN || !members.some(({ id }) => id === node.id)) return false;
-    return this.#mayHurt(node, { startsMin: 0 });
+    return this.#mayHurt(node, {
+      startsMin: 0,
+      graceMs: GRACE_MS,
+      rightSinceMs: undefined,
+    });
   }
 
   #mayHurt(node: ClusterNode, damage: Damage): boolean {
@@ -107,11 +132,6 @@ export class Hosts {
     });
   }
 
-  /** What was damaged and not met so far can be read again. */
-  undamaged(node: ClusterNode): void {
-    this.#damaged.delete(node);
-  }
-
   /**
    * Recovered: started since if it had to be, right, and a member that follows a leader, by
    * whatever id it has now.
@@ -119,18 +139,21 @@ export class Hosts {
   #forgetWhole(): void {
     const leader = this.#cluster.leader();
     const members = leader?.running.members() ?? [];
-    for (const [node, { startsMin }] of this.#damaged) {
+    for (const [node, damage] of this.#damaged) {
       if (!this.#cluster.nodes.includes(node)) {
         this.#damaged.delete(node);
         continue;
       }
-      const { member } = node;
-      if (member === undefined || node.counts.starts < startsMin) continue;
-      const row = members.find(({ id }) => id === member.id);
-      const isRight = !node.isArmed && !node.isAstray && !member.isQuarantined;
-      const isMember = row !== undefined && (!row.isLearner || startsMin === 0);
-      if (!isRight || !isMember || member.status().leader === 0n) continue;
-      if (leader?.running.alarms().some(({ isScoped }) => isScoped)) continue;
+      const row = members.find(({ id }) => id === node.member?.id);
+      const isMember = row !== undefined && (!row.isLearner || damage.startsMin === 0);
+      const hasAlarm = leader?.running.alarms().some(({ isScoped }) => isScoped) === true;
+      if (!isMember || hasAlarm || !isRight(node, damage)) {
+        damage.rightSinceMs = undefined;
+        continue;
+      }
+      const { nowMs } = this.#cluster;
+      damage.rightSinceMs ??= nowMs;
+      if (nowMs - damage.rightSinceMs < damage.graceMs) continue;
       this.#damaged.delete(node);
       node.wasMisled = false;
       node.wentBack = false;
