@@ -1,3 +1,4 @@
+export { PAGE_BYTES, PAGE_HEADER_BYTES } from "./bbolt-format.ts";
 export { BboltFile } from "./bbolt-reader.ts";
 export { BboltPages, type BboltSurvey, type PageType } from "./bbolt-survey.ts";
 export {

@@ -2,6 +2,7 @@
  * `utl bbolt`: looks into a snapshot, a backup's image or etcd's `member/snap/db`, which are bbolt
  * files (UT-08). Nothing is changed.
  */
+import { statSync } from "node:fs";
 import { hostDisk } from "../../host/index.ts";
 import { BboltFile, BboltPages, SnapshotCorrupt } from "../../snapshot/index.ts";
 import { UtlError, type UtlIo } from "../io.ts";
@@ -11,6 +12,12 @@ import { statsText } from "./print-stats.ts";
 type OpenFile = Awaited<ReturnType<typeof hostDisk.open>>;
 
 async function withFile<T>(path: string, work: (file: OpenFile) => Promise<T>): Promise<T> {
+  if (statSync(path).isDirectory()) {
+    throw new UtlError(
+      `${path} is a directory; bbolt files are snapshots, images of backups and etcd's ` +
+        "member/snap/db; of Holdfast's own store, holdfast utl hashkv reads every record",
+    );
+  }
   const file = await hostDisk.open(path, "read");
   try {
     return await work(file);
