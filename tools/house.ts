@@ -94,6 +94,9 @@ export const SHARED_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ["ctl", "dev", "disaster", "utl"],
 };
 
+/** Front doors beside a room's index.ts, for programs that need a small part of a large room. */
+export const SIDE_DOORS: readonly string[] = ["src/host/outbound.ts"];
+
 /** Files of `src/` that nobody needs to import, since something outside starts there. */
 export const ENTRY_POINTS: readonly string[] = [
   "src/index.ts",

@@ -212,10 +212,16 @@ function urlsOf(endpoints: readonly string[], read: (endpoint: string) => string
 function coreOf(options: ClientOptions, seams: ClientSeams): Core {
   const { clock, timers } = seams;
   const { keepalive, user } = options;
-  const prng = new Prng(seams.entropy.bytes(4).readUInt32LE());
+  let prng: Prng | undefined;
+  /** Seeded when there is something to choose: a short command does not wait for OpenSSL. */
+  const below = (count: number): number => {
+    if (count === 1) return 0;
+    prng ??= new Prng(seams.entropy.bytes(4).readUInt32LE());
+    return prng.below(count);
+  };
   const endpointUrl = urlReader(options.tls !== undefined);
   const jitter = (ms: number): number => {
-    return ms * (1 - JITTER + (2 * JITTER * prng.below(1024)) / 1024);
+    return ms * (1 - JITTER + (2 * JITTER * below(1024)) / 1024);
   };
   const linkOptions: LinkOptions = {
     group: new ClientGroup({ clock, timers: seams.backgroundTimers }),
@@ -236,7 +242,7 @@ function coreOf(options: ClientOptions, seams: ClientSeams): Core {
   return new Core({
     clock,
     timers,
-    balancer: new Balancer(urls, linkOptions, prng.below(urls.length)),
+    balancer: new Balancer(urls, linkOptions, below(urls.length)),
     jitter,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
     sendBytesMax: options.sendBytesMax ?? SEND_BYTES_MAX_DEFAULT,

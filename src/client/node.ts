@@ -6,7 +6,7 @@ import {
   systemClock,
   systemEntropy,
   systemTimers,
-} from "../host/index.ts";
+} from "../host/outbound.ts";
 import { Client, type ClientOptions, type ClientSeams, type TlsOptions } from "./client.ts";
 
 /**

@@ -1,5 +1,4 @@
 /** The process's own streams, environment and signals. */
-import { spawn } from "node:child_process";
 import { readSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import type { Child, ChildEnd, CtlIo } from "./io.ts";
@@ -143,6 +142,7 @@ export function startChild(
   take: (data: Buffer) => void = () => undefined,
 ): Child {
   const [program = "", ...args] = words;
+  const { spawn } = process.getBuiltinModule("node:child_process");
   const child = spawn(program, args, {
     env: { ...process.env, ...env },
     stdio: ["ignore", outputs, outputs],

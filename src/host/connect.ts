@@ -1,5 +1,5 @@
 import { connect as connectSocket, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import type { Connection } from "../seam/index.ts";
 import { failureOf, HostError } from "./host-error.ts";
 import { parseListenUrl } from "./listen-url.ts";
@@ -14,6 +14,11 @@ export interface ConnectOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Loaded when it is wanted: it is a third of what a short command over plain TCP would cost. */
+function connectTls(options: ConnectionOptions): Socket {
+  return process.getBuiltinModule("node:tls").connect(options);
+}
 
 /**
  * Opens an HTTP/2 connection to a URL of the forms that `listen` takes. The caller sets `events`

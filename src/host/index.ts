@@ -1,15 +1,12 @@
-export { systemClock } from "./clock.ts";
-export { connect, type ConnectOptions } from "./connect.ts";
+export * from "./outbound.ts";
 export { ConnectionGate, connectionsMaxOf, descriptorLimit } from "./connection-gate.ts";
 export { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 export { systemDigests } from "./digests.ts";
 export { hostDisk, withoutSync } from "./disk.ts";
-export { systemEntropy } from "./entropy.ts";
 export { failureOf, HostError } from "./host-error.ts";
 export { type HttpClientOptions, openHttpClient } from "./http-stream-client.ts";
 export { listen, type ListenOptions } from "./listen.ts";
 export { type ListenAddress, parseListenUrl } from "./listen-url.ts";
 export { type HostLogger, LOG_LEVELS, type LogOptions, openLog } from "./log.ts";
 export { type CertificateFiles, keepSelfSigned, makeSelfSigned } from "./self-signed.ts";
-export { holdingTimers, systemTimers } from "./timers.ts";
 export { TlsMaterial, type TlsOptions } from "./tls-material.ts";

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Connection, ConnectionEvents, PeerInfo } from "../seam/index.ts";
 
 /** What a connection that is being closed may take to hand over its last bytes. */
@@ -9,9 +9,14 @@ const IPV4_IN_IPV6 = "::ffff:";
 
 const NOT_OWNED: ConnectionEvents = { onData() {}, onDrain() {}, onClose() {} };
 
+/** By its mark, so that programs without TLS need not load it. */
+function isTlsSocket(socket: Socket): socket is TLSSocket {
+  return (socket as TLSSocket).encrypted === true;
+}
+
 /** Who is at the other end of a connected socket (and, with TLS, after the handshake). */
 export function peerOf(socket: Socket): PeerInfo {
-  const isTls = socket instanceof TLSSocket;
+  const isTls = isTlsSocket(socket);
   let address = socket.remoteAddress ?? "";
   if (address.startsWith(IPV4_IN_IPV6)) address = address.slice(IPV4_IN_IPV6.length);
   if (address.includes(":")) address = `[${address}]`;

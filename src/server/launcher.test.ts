@@ -74,7 +74,7 @@ test("launcher: a runtime beside the package or on PATH, but none that is too ol
   const launcher = join(root, "bin", "holdfast");
   const old = join(root, "old");
   mkdirSync(old);
-  writeFileSync(join(old, "node"), "#!/bin/sh\necho 20\n", { mode: 0o755 });
+  writeFileSync(join(old, "node"), "#!/bin/sh\necho v20.1.2\n", { mode: 0o755 });
   const refused = call(launcher, [], { path: `${old}:/usr/bin:/bin` });
   assert.equal(refused.status, 1);
   assert.equal(

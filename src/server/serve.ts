@@ -9,14 +9,13 @@ import type { Logger } from "../seam/index.ts";
 import { readCommandLine, readEnvironment, type Settings } from "./command-line.ts";
 import { ConfigError, UsageError } from "./config-error.ts";
 import type { ServerConfig } from "./config.ts";
-import { readConfigFile } from "./config-file.ts";
 import { endProcess } from "./end-process.ts";
-import { helpText, USAGE, versionText } from "./help.ts";
+import { USAGE } from "./help.ts";
 import { keepWatchdogQuiet, notifySystemd } from "./notify-systemd.ts";
 import { resolveConfig } from "./server-config.ts";
 import type { RunningMember } from "./start-member.ts";
 import { print, STDERR, STDOUT } from "./print.ts";
-import { HOLDFAST_VERSION, MINOR_VERSION_DEFAULT, serverVersionOf } from "./versions.ts";
+import { HOLDFAST_VERSION, serverVersionOf } from "./versions.ts";
 
 /** From the first signal to the end, whatever hangs (FR-13). */
 const STOP_MS_MAX = 4_500;
@@ -26,24 +25,20 @@ interface Plan {
   readonly warnings: readonly string[];
 }
 
-/** Undefined when the command line only asked for a text, which has been printed. */
-function plan(parts: readonly string[]): Plan | undefined {
-  const { settings, isHelpWanted } = readCommandLine(parts);
-  if (isHelpWanted) return void print(STDOUT, helpText());
-  if (settings.get("version") === "true") {
-    const compat = settings.get("compat");
-    const minor = compat === undefined ? MINOR_VERSION_DEFAULT : Number(compat.slice(2));
-    return void print(STDOUT, versionText(minor));
-  }
+async function plan(parts: readonly string[]): Promise<Plan> {
+  const { settings } = readCommandLine(parts);
   const early: string[] = [];
   const warn = (message: string, key: string): void => void early.push(`${message}: ${key}`);
-  const given = allSettings(settings, warn);
+  const given = await allSettings(settings, warn);
   const { config, warnings } = resolveConfig(given);
   return { config, warnings: [...early, ...warnings] };
 }
 
 /** A file replaces flags and environment; else the two join. */
-function allSettings(settings: Settings, warn: (message: string, key: string) => void): Settings {
+async function allSettings(
+  settings: Settings,
+  warn: (message: string, key: string) => void,
+): Promise<Settings> {
   const path = settings.get("config-file") ?? process.env["ETCD_CONFIG_FILE"] ?? "";
   if (path === "") {
     readEnvironment(process.env, settings, warn);
@@ -55,6 +50,7 @@ function allSettings(settings: Settings, warn: (message: string, key: string) =>
   } catch (error) {
     throw new ConfigError(`--config-file ${path} cannot be read: ${failureOf(error)}`);
   }
+  const { readConfigFile } = await import("./config-file.ts");
   const given = readConfigFile(path, text, warn);
   const ignored = [...settings.keys()].filter(
     (name) => name !== "config-file" && name !== "compat",
@@ -199,19 +195,18 @@ function endWithStdin(): void {
   process.stdin.resume();
 }
 
-/** `parts` is the command line without the program. */
+/** `parts` is the command line without the program; one that asks for a text is texts.ts's. */
 export async function serve(parts: readonly string[]): Promise<void> {
   if (process.env["HOLDFAST_ENDS_WITH_STDIN"] === "1") endWithStdin();
-  let planned: Plan | undefined;
+  let planned: Plan;
   try {
-    planned = plan(parts);
+    planned = await plan(parts);
   } catch (error) {
     if (!(error instanceof UsageError) && !(error instanceof ConfigError)) throw error;
     const usage = error instanceof UsageError ? `\n${USAGE}` : "";
     print(STDERR, `holdfast: ${error.message}\n${usage}`);
     process.exit(error instanceof UsageError ? 2 : 1);
   }
-  if (planned === undefined) return;
   const { config, warnings } = planned;
   let logger: HostLogger;
   try {
