@@ -19,6 +19,8 @@ interface Compared {
   reports: StateDigest[];
 }
 
+const UNKNOWN: Compared = { agrees: undefined, agreedAt: 0, differedAt: undefined, reports: [] };
+
 export class Comparison {
   readonly #chain: () => StateChain;
   readonly #members = new Map<bigint, Compared>();
@@ -69,9 +71,31 @@ export class Comparison {
     }
   }
 
+  /**
+   * What counts is what was said of an index that all who differ have gone beyond: before that a
+   * member may have agreed with anybody.
+   */
   standing(id: bigint, isVoter: boolean): Standing {
-    const compared = this.#members.get(id);
-    return { id, isVoter, agrees: compared?.agrees, reports: compared?.reports ?? [] };
+    const { agrees, agreedAt, differedAt, reports } = this.#members.get(id) ?? UNKNOWN;
+    if (differedAt !== undefined) {
+      return { id, isVoter, agrees, reports: reports.filter(({ index }) => index >= differedAt) };
+    }
+    const isOld = agreedAt < this.#differedAt();
+    return { id, isVoter, agrees: isOld ? undefined : agrees, reports };
+  }
+
+  /** The highest index at which somebody was found to have begun to differ; 0 = nobody does. */
+  #differedAt(): number {
+    let highest = 0;
+    for (const { differedAt } of this.#members.values()) {
+      if (differedAt !== undefined) highest = Math.max(highest, differedAt);
+    }
+    return highest;
+  }
+
+  /** Newest index at which a member was known to have this member's state; 0 = none. */
+  agreedAt(id: bigint): number {
+    return this.#members.get(id)?.agreedAt ?? 0;
   }
 
   /** It has another state now, or is gone. */

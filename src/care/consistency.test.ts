@@ -36,6 +36,35 @@ function apply(chain: StateChain, to: number, checksum = 1): StateChain {
 
 const actions = (done: readonly string[]) => done.filter((line) => !line.startsWith("note"));
 
+// A leader that had gone wrong, one member that had been right up to shortly before and did not
+// answer since, one that was right: the two were taken for a majority against the third.
+test("consistency: agreement from before the difference → does not count; who differs is not accused, nor given a store (BT-f1)", () => {
+  const { consistency, state } = setUp();
+  const right = apply(new StateChain(0, undefined), 10);
+  apply(apply(state.chain, 10), 20, 2);
+  consistency.reported(2n, right.current);
+  consistency.reported(3n, apply(right, 20).current);
+  consistency.tick(0);
+  assert.deepEqual(state.done, []);
+  assert.equal(consistency.isAttested(20, 9n), false);
+  assert.equal(consistency.isDoubted(9n), true);
+  consistency.reported(2n, right.current);
+  consistency.tick(50);
+  assert.deepEqual(actions(state.done), ["raise 1", "hand over 2,3"]);
+});
+
+test("consistency: a state that a majority has at an index, or has had before → attested there, and not yet (BT-f2)", () => {
+  const { consistency, state } = setUp();
+  apply(state.chain, 10);
+  assert.equal(consistency.isAttested(10, 3n), false);
+  consistency.reported(2n, state.chain.current);
+  assert.equal(consistency.isAttested(10, 3n), true);
+  assert.equal(consistency.isAttested(10, 2n), false, "who is given it is not asked");
+  apply(state.chain, 11);
+  assert.equal(consistency.isAttested(11, 3n), false);
+  assert.equal(consistency.isDoubted(3n), false);
+});
+
 test("consistency: a member that differs → its alarm, then a store until the alarm is gone (BT-f1)", () => {
   const { consistency, state } = setUp();
   apply(state.chain, 10);

@@ -128,6 +128,28 @@ export class Consistency {
     if (this.#options.isLeader()) this.#comparison.reported(from, digest);
   }
 
+  /**
+   * Whether a majority is known to have the state that this member had at `index`. Who is going to
+   * be given that state is not asked; the others are enough, if they are too few for a majority.
+   */
+  isAttested(index: number, to: bigint): boolean {
+    const { id, members, chain } = this.#options;
+    if (!chain().isKnown) return true;
+    const voters = members().filter(({ isVoter }) => isVoter);
+    const others = voters.filter((voter) => voter.id !== to);
+    const agreeing = others.filter(
+      (voter) => voter.id === id || this.#comparison.agreedAt(voter.id) >= index,
+    );
+    const quorum = Math.floor(voters.length / 2) + 1;
+    return agreeing.length >= Math.min(quorum, others.length);
+  }
+
+  /** Whether anybody but `to` is known to have another state. */
+  isDoubted(to: bigint): boolean {
+    this.#comparison.review();
+    return this.#standings().others.some(({ id, agrees }) => id !== to && agrees === false);
+  }
+
   /** Another store took the place of this member's. */
   storeReplaced(): void {
     this.isSuspect = false;

@@ -70,3 +70,18 @@ test("alarms: damage → CORRUPT of this member, also while another one has its 
   raiser.damaged(new Error("bad checksum"));
   assert.equal(proposed.length, 2);
 });
+
+// The alarm was not there yet when the disk had room again, and came a moment later, to stay.
+test("alarms: there is room again while NOSPACE is on its way → it is not gone before it came and was cleared (QU-02)", () => {
+  const { proposed, alarms, raiser } = setUp();
+  raiser.noRoom();
+  assert.equal(raiser.roomBack(), false);
+  alarms.rows = [{ memberId: 1n, alarm: AlarmType.NOSPACE }];
+  proposed[0]?.waiter.done({ kind: "leaseCheckpoint" });
+  assert.equal(raiser.roomBack(), false);
+  const alarm = { action: AlarmAction.DEACTIVATE, memberId: 1n, alarm: AlarmType.NOSPACE };
+  assert.deepEqual(proposed[1]?.operation, { kind: "alarm", alarm });
+  alarms.rows = [];
+  proposed[1]?.waiter.done({ kind: "leaseCheckpoint" });
+  assert.equal(raiser.roomBack(), true);
+});

@@ -41,8 +41,10 @@ export class AlarmRaiser {
   /** There is room again. True when the alarm is gone; else to be called again. */
   roomBack(): boolean {
     const { id } = this.#options;
+    // One that is on its way would come after it was found gone.
+    if (this.#isRaising(AlarmType.NOSPACE, id)) return false;
     if (!this.#has(AlarmType.NOSPACE, id)) return true;
-    if (!this.#isRaising(AlarmType.NOSPACE, id)) this.#clearNoSpace(id);
+    this.#clearNoSpace(id);
     return false;
   }
 

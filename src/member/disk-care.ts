@@ -11,6 +11,8 @@ import type { Driver } from "./driver.ts";
 const SLOW_ELECTION_TIMEOUTS = 2;
 /** Not again before this: the others' disks may be the same one. */
 const HAND_OVER_REST_MS = 60_000;
+/** An alarm whose raising was given up may still come: it is looked for so long. */
+const LATE_ALARM_MS = 10_000;
 
 export interface DiskCareOptions {
   readonly disk: Disk;
@@ -31,6 +33,8 @@ export class DiskCare {
   #isLow: boolean;
   /** The alarm is to go. */
   #isClearing = false;
+  /** Since when it is gone. */
+  #goneSinceMs: number | undefined;
   #handedOverAtMs = Number.NEGATIVE_INFINITY;
   /** What was durable here when it was looked at last, and since when it is that. */
   #durable = { index: 0, sinceMs: 0 };
@@ -52,8 +56,17 @@ export class DiskCare {
 
   /** Several times a second. */
   tick(nowMs: number): void {
-    if (this.#isClearing) this.#isClearing = !this.#options.alarms().roomBack();
+    if (this.#isClearing) this.#clear(nowMs);
     this.#watchLeader(nowMs);
+  }
+
+  #clear(nowMs: number): void {
+    if (!this.#options.alarms().roomBack()) {
+      this.#goneSinceMs = undefined;
+      return;
+    }
+    this.#goneSinceMs ??= nowMs;
+    this.#isClearing = nowMs - this.#goneSinceMs < LATE_ALARM_MS;
   }
 
   #watchLeader(nowMs: number): void {
@@ -109,5 +122,6 @@ export class DiskCare {
         : "the NOSPACE alarm stays: the quota is used up",
     });
     this.#isClearing = isOurs;
+    this.#goneSinceMs = undefined;
   }
 }

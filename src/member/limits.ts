@@ -55,6 +55,8 @@ export const STAMPED_BYTES_MAX = 64 * 1024;
 export const QUARANTINE_REPEAT_MS = 10_000;
 /** A store that was received waits this long for the log to reach it. */
 export const RESYNC_WAIT_MS = 10_000;
+/** A store is sent when others attest its state, or nobody has spoken against it for this long. */
+export const ATTEST_WAIT_MS = 2_000;
 /** A start waits this long for voters that do not answer, before it votes (`detect`). */
 export const CONTACT_HEARTBEATS = 3;
 /** What the others promised is on the disk at most this long after it was seen. */

@@ -21,7 +21,8 @@ class FileBackend extends MemoryBackend {
 }
 
 /** Only what sending asks of a member. */
-function sending(backend: MemoryBackend, takesStores: boolean) {
+function sending(backend: MemoryBackend, takesStores: boolean, attested = Promise.resolve()) {
+  const failed: boolean[] = [];
   const images: ((image: SnapshotImage) => void)[] = [];
   const member = {
     local: {
@@ -29,15 +30,22 @@ function sending(backend: MemoryBackend, takesStores: boolean) {
       store: { checkpoint: () => Promise.resolve(true) },
       chain: { at: () => undefined },
     },
+    care: { state: { attested: () => attested } },
     logHold: { hold: () => {}, unhold: () => {} },
     confStateAt: () => emptyConfState(),
-    driver: { snapshotSent: () => assert.fail("no image came about") },
+    driver: { snapshotSent: (_to: bigint, isFailure: boolean) => void failed.push(isFailure) },
     network: {
       takesStores: () => takesStores,
       sendSnapshot: (_message: unknown, image: SnapshotImage) => images.shift()?.(image),
     },
   };
-  const options = { member, timers, paths: { store: "/none" } } as unknown as SnapshotsOptions;
+  const logger = { error: () => undefined };
+  const options = {
+    member,
+    timers,
+    logger,
+    paths: { store: "/none" },
+  } as unknown as SnapshotsOptions;
   const snapshots = new Snapshots(options);
   const next = async (): Promise<string> => {
     const sent = new Promise<SnapshotImage>((resolve) => images.push(resolve));
@@ -46,8 +54,16 @@ function sending(backend: MemoryBackend, takesStores: boolean) {
     image.close();
     return image.format ?? "bbolt";
   };
-  return { snapshots, next };
+  return { snapshots, next, failed };
 }
+
+test("snapshots: the others have another state than this member's → it gives that to nobody (BT-f2)", async () => {
+  const refused = Promise.reject(new Error("another state"));
+  const { snapshots, failed } = sending(new FileBackend(), true, refused);
+  snapshots.send({ ...emptyRaftMessage(), to: 7n });
+  await snapshots.close();
+  assert.deepEqual(failed, [true]);
+});
 
 test("snapshots: a member that takes stores → the store's own file; after a failure bbolt, once (PE-04)", async () => {
   const { snapshots, next } = sending(new FileBackend(), true);

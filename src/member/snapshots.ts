@@ -108,6 +108,12 @@ export class Snapshots {
     member.logHold.hold();
     try {
       const { image, applied } = await this.#openImage(to);
+      try {
+        if (!this.#isClosed) await member.care.state.attested(applied.index, to);
+      } catch (error) {
+        image.close();
+        throw error;
+      }
       if (this.#isClosed) return image.close();
       const metadata = { ...applied, confState: member.confStateAt(applied.index) };
       const snapshot = { data: Buffer.alloc(0), metadata };

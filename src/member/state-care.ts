@@ -22,7 +22,7 @@ import type { AlarmRaiser } from "./alarm-raiser.ts";
 import type { AppliedLog } from "./applied-log.ts";
 import type { ClusterService } from "./cluster-service.ts";
 import type { Driver } from "./driver.ts";
-import { QUARANTINE_REPEAT_MS, RESYNC_WAIT_MS } from "./limits.ts";
+import { ATTEST_WAIT_MS, QUARANTINE_REPEAT_MS, RESYNC_WAIT_MS } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
 
 const POLL_MS = 20;
@@ -208,6 +208,26 @@ export class StateCare {
       const text = error instanceof Error ? error.message : String(error);
       logger.warn("cannot write down what the entries did here", { error: text });
     }
+  }
+
+  /**
+   * Settles when others attest what this member had at `index`, or nobody is there to do so; rejects
+   * when they do not. Who is given a wrong state would be the next to attest it.
+   */
+  attested(index: number, to: bigint): Promise<void> {
+    const { consistency } = this;
+    const { timers } = this.#options;
+    return new Promise((resolve, reject) => {
+      let waitedMs = 0;
+      const look = (): void => {
+        if (consistency.isAttested(index, to)) return resolve();
+        waitedMs += POLL_MS;
+        if (waitedMs < ATTEST_WAIT_MS) return void timers.after(POLL_MS, look);
+        if (!consistency.isDoubted(to)) return resolve();
+        reject(new Error(`the others have another state than this member's at index ${index}`));
+      };
+      look();
+    });
   }
 
   /** Settles when the log here reaches `point`, so that a store of it can be gone on from. */
