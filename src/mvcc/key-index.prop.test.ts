@@ -49,8 +49,19 @@ class Model {
   }
 }
 
+/** Beginnings that some keys share, and that end where others go on. */
+const PREFIXES = [
+  "",
+  "p",
+  "/registry/pods/ns-1/",
+  "/registry/pods/ns-10/",
+  "\0\0\0",
+  "\xff".repeat(6),
+];
+
 function randomKey(prng: Prng, span: number): string {
-  return `${"p".repeat(prng.below(2))}${prng.below(span)}`;
+  const zeros = prng.chance(0.1) ? "\0".repeat(1 + prng.below(5)) : "";
+  return `${prng.pick(PREFIXES)}${prng.below(span)}${zeros}`;
 }
 
 for (let seed = 1; seed <= RUNS; seed += 1) {
@@ -58,7 +69,7 @@ for (let seed = 1; seed <= RUNS; seed += 1) {
     const prng = new Prng(seed);
     const index = new KeyIndex();
     const model = new Model();
-    const span = 50 + prng.below(9000);
+    const span = 50 + prng.below(2000);
     let revision = 1;
     let compacted = 0;
     for (let round = 0; round < 12; round += 1) {
@@ -84,7 +95,27 @@ for (let seed = 1; seed <= RUNS; seed += 1) {
         check(prng, index, model, { compacted, revision, span });
       }
     }
+    const copy = copyOf(index);
+    copy.verify();
+    const wanted = model.range("", undefined, revision);
+    const found: string[] = [];
+    copy.walk("", undefined, revision, (key) => found.push(key) > 0);
+    assert.deepEqual(found, wanted);
+    for (const key of wanted) assert.ok(copy.locate(key, revision));
   });
+}
+
+/** Of the newest revisions, as a start takes them from a checkpoint. */
+function copyOf(index: KeyIndex): KeyIndex {
+  const copy = new KeyIndex();
+  const loader = copy.loader();
+  let entry = index.entryAfter(undefined);
+  while (entry !== undefined) {
+    loader.add(entry);
+    entry = index.entryAfter(entry.key);
+  }
+  loader.finish();
+  return copy;
 }
 
 function compact(index: KeyIndex, revision: number, keysMax: number): string[] {
@@ -120,3 +151,23 @@ function check(
     }
   }
 }
+
+test("key index: a leaf between full ones loses all keys → keys of its range are found beside it", () => {
+  const index = new KeyIndex();
+  let revision = 1;
+  // Appended in order, so that each family fills one leaf.
+  const families = ["a/", "b/x", "b/y", "c/", "d/"];
+  const keyOf = (family: string, at: number): string => `${family}${String(at).padStart(3, "0")}`;
+  for (const family of families) {
+    for (let at = 0; at < 64; at += 1) index.put(keyOf(family, at), (revision += 1), 0, 0n);
+  }
+  for (let at = 0; at < 64; at += 1) index.tombstone(keyOf("b/y", at), (revision += 1), 0);
+  compact(index, (revision += 1), 1000);
+  index.verify();
+  for (const key of ["b/y1", "b0", "bz", "b/x0000"]) index.put(key, (revision += 1), 0, 0n);
+  index.verify();
+  const found: string[] = [];
+  index.walk("b", "c", revision, (key) => found.push(key) > 0);
+  const rest = Array.from({ length: 64 }, (_, at) => keyOf("b/x", at));
+  assert.deepEqual(found, [...rest, "b/x0000", "b/y1", "b0", "bz"].sort());
+});

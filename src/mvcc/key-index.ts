@@ -9,7 +9,8 @@
 import { assert, type Key } from "../base/index.ts";
 import { DroppedRevisions } from "./dropped-revisions.ts";
 import { KeySlots } from "./key-slots.ts";
-import { KeyTree, type Leaf } from "./key-tree.ts";
+import type { Leaf } from "./key-nodes.ts";
+import { KeyTree } from "./key-tree.ts";
 import { type Cut, RevisionHistory } from "./revision-history.ts";
 
 /** Newer than every revision: reads see what is current, inside a transaction too. */
@@ -30,10 +31,7 @@ export class KeyIndex {
   version = 0;
 
   constructor() {
-    this.#tree = new KeyTree({
-      isLive: (slot) => this.#slots.version(slot) !== 0,
-      isLiveAt: (slot, revision) => this.#isLiveAt(slot, revision),
-    });
+    this.#tree = new KeyTree(this.#slots, (slot, revision) => this.#isLiveAt(slot, revision));
   }
 
   /** Keys with any revision, live or not. */
@@ -66,7 +64,7 @@ export class KeyIndex {
   /** Deletes a live key; false when there is none. */
   tombstone(key: Key, main: number, sub: number): boolean {
     if (!this.#tree.seek(key)) return false;
-    const slot = this.#tree.leaf.slots[this.#tree.position] as number;
+    const slot = this.#tree.leaf.slotAt(this.#tree.position);
     if (this.#slots.version(slot) === 0) return false;
     this.#supersede(slot, main);
     this.#slots.set(slot, main, sub, 0, 0);
@@ -136,17 +134,18 @@ export class KeyIndex {
     let leaf: Leaf | undefined = this.#tree.leaf;
     let position = this.#tree.position;
     while (leaf !== undefined) {
-      const { keys, slots } = leaf;
       // A leaf with nothing live and nothing newer holds nothing for this revision.
       const isBarren: boolean = leaf.live === 0 && leaf.newest <= revision;
-      const end = isBarren ? 0 : keys.length;
+      const end = isBarren ? 0 : leaf.count;
       for (; position < end; position += 1) {
-        const key = keys[position] as Key;
+        const slot = leaf.slotAt(position);
+        const key = this.#slots.key(slot);
         if (hi !== undefined && key >= hi) return;
-        const slot = slots[position] as number;
         if (this.locateSlot(slot, revision) && !visit(key, slot)) return;
       }
-      if (hi !== undefined && isBarren && keys.length > 0 && (keys[0] as Key) >= hi) return;
+      if (hi !== undefined && isBarren && leaf.count > 0) {
+        if (this.#slots.key(leaf.slotAt(0)) >= hi) return;
+      }
       leaf = leaf.next;
       position = 0;
     }
@@ -170,10 +169,10 @@ export class KeyIndex {
       position = this.#tree.position + (isFound ? 1 : 0);
     }
     while (leaf !== undefined && visited < keysMax) {
-      for (; position < leaf.keys.length && visited < keysMax; position += 1) {
+      for (; position < leaf.count && visited < keysMax; position += 1) {
         visited += 1;
-        last = leaf.keys[position] as Key;
-        const slot = leaf.slots[position] as number;
+        const slot = leaf.slotAt(position);
+        last = this.#slots.key(slot);
         if (this.#compactSlot(slot, revision)) removed.push(last);
       }
       leaf = leaf.next;
@@ -195,20 +194,20 @@ export class KeyIndex {
     if (after === undefined) {
       leaf = tree.firstLeaf();
       position = 0;
-    } else if (leaf.keys[position] === after) {
+    } else if (position < leaf.count && this.#slots.key(leaf.slotAt(position)) === after) {
       // Nothing has moved the tree's place since the last call, which is the rule.
       position += 1;
     } else {
       position = tree.seek(after) ? tree.position + 1 : tree.position;
       leaf = tree.leaf;
     }
-    while (leaf !== undefined && position >= leaf.keys.length) {
+    while (leaf !== undefined && position >= leaf.count) {
       leaf = leaf.next;
       position = 0;
     }
     if (leaf === undefined) return undefined;
     tree.stand(leaf, position);
-    return this.#entry(leaf.keys[position] as Key, leaf.slots[position] as number);
+    return this.#entry(leaf.slotAt(position));
   }
 
   /** For an empty index: takes entries in key order. */
@@ -219,10 +218,10 @@ export class KeyIndex {
     let slot = 0;
     return {
       add: (entry) => {
-        slot = slots.allocate();
+        slot = slots.allocate(entry.key);
         slots.set(slot, entry.main, entry.sub, entry.create, entry.version);
         slots.setLease(slot, entry.lease);
-        tree.add(entry.key, slot, entry.main);
+        tree.add(slot, entry.main);
       },
       setOlder: (pairs) => {
         let head = 0;
@@ -240,10 +239,10 @@ export class KeyIndex {
     this.#tree.verify();
   }
 
-  #entry(key: Key, slot: number): IndexEntry {
+  #entry(slot: number): IndexEntry {
     const slots = this.#slots;
     return {
-      key,
+      key: slots.key(slot),
       main: slots.main(slot),
       sub: slots.sub(slot),
       create: slots.create(slot),
@@ -255,9 +254,9 @@ export class KeyIndex {
 
   #slotFor(key: Key): number {
     const tree = this.#tree;
-    if (tree.seek(key)) return tree.leaf.slots[tree.position] as number;
-    const slot = this.#slots.allocate();
-    tree.insert(key, slot);
+    if (tree.seek(key)) return tree.leaf.slotAt(tree.position);
+    const slot = this.#slots.allocate(key);
+    tree.insert(slot);
     return slot;
   }
 

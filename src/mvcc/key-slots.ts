@@ -1,35 +1,44 @@
 /**
- * What the index knows about each key besides its name, in chunks of typed memory: 32 bytes a key
- * in one place (half a cache line), nothing for the garbage collector to visit. Leases stand apart,
- * in chunks that exist only where a key has one.
+ * What the index knows about each key: its name, and in chunks of typed memory all else, 32 bytes a
+ * key in one place (half a cache line), nothing for the garbage collector to visit. Leases stand
+ * apart, in chunks that exist only where a key has one.
  *
  * Shape: slot = main revision f64 | create revision f64 | version f64 | sub u32 | older u32.
  *   Version 0 = the newest revision is a tombstone. `older` is a list in RevisionHistory.
  */
+import type { Key } from "../base/index.ts";
+
 const CHUNK_BITS = 12;
 const CHUNK_SLOTS = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_SLOTS - 1;
 
 export class KeySlots {
+  readonly #keys: Key[][] = [];
   readonly #floats: Float64Array[] = [];
   readonly #words: Uint32Array[] = [];
   readonly #leases: (BigInt64Array | undefined)[] = [];
   readonly #free: number[] = [];
   #unused = 0;
 
-  allocate(): number {
+  allocate(key: Key): number {
     const free = this.#free.pop();
-    if (free !== undefined) return free;
+    if (free !== undefined) {
+      this.#setKey(free, key);
+      return free;
+    }
     if (this.#unused >>> CHUNK_BITS === this.#floats.length) {
+      this.#keys.push(new Array<Key>(CHUNK_SLOTS).fill(""));
       const memory = new ArrayBuffer(CHUNK_SLOTS * 32);
       this.#floats.push(new Float64Array(memory));
       this.#words.push(new Uint32Array(memory));
       this.#leases.push(undefined);
     }
+    this.#setKey(this.#unused, key);
     return this.#unused++;
   }
 
   release(slot: number): void {
+    this.#setKey(slot, "");
     this.setLease(slot, 0n);
     this.set(slot, 0, 0, 0, 0);
     this.setOlder(slot, 0);
@@ -43,6 +52,10 @@ export class KeySlots {
     floats[at + 1] = create;
     floats[at + 2] = version;
     (this.#words[slot >>> CHUNK_BITS] as Uint32Array)[(at << 1) + 6] = sub;
+  }
+
+  key(slot: number): Key {
+    return (this.#keys[slot >>> CHUNK_BITS] as Key[])[slot & CHUNK_MASK] as Key;
   }
 
   main(slot: number): number {
@@ -87,5 +100,9 @@ export class KeySlots {
       this.#leases[slot >>> CHUNK_BITS] = leases;
     }
     leases[slot & CHUNK_MASK] = lease;
+  }
+
+  #setKey(slot: number, key: Key): void {
+    (this.#keys[slot >>> CHUNK_BITS] as Key[])[slot & CHUNK_MASK] = key;
   }
 }
