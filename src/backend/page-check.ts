@@ -7,7 +7,7 @@
  */
 import { checkHeader } from "./lmdb-header.ts";
 import { TABLE_NAMES } from "./overlay.ts";
-import { DiskPageFile, type PageFile } from "./page-file.ts";
+import { DiskPageFile, LARGE_PIECE_BYTES, type PageFile } from "./page-file.ts";
 import {
   fail,
   FREE,
@@ -54,7 +54,8 @@ interface MetaPage {
 export function checkFile(path: string, check: PageCheck): void {
   const pageBytes = checkHeader(path);
   if (pageBytes === undefined) return;
-  const file = new DiskPageFile(path, pageBytes);
+  const pieceBytes = check === "whole" ? LARGE_PIECE_BYTES : pageBytes;
+  const file = new DiskPageFile(path, pageBytes, pieceBytes);
   try {
     checkPages(file, check);
   } finally {

@@ -1,4 +1,4 @@
-/** Pages of a file, read in large pieces, since trees mostly lie in the order of their keys. */
+/** Pages of a file, read in pieces, since trees mostly lie in the order of their keys. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 export interface PageFile {
@@ -8,7 +8,8 @@ export interface PageFile {
   read(page: number): Buffer | undefined;
 }
 
-const PIECE_BYTES = 256 * 1024;
+/** For who reads most pages. */
+export const LARGE_PIECE_BYTES = 256 * 1024;
 /** Kept in memory, the newest. */
 const PIECES_MAX = 32;
 
@@ -16,9 +17,12 @@ export class DiskPageFile implements PageFile {
   readonly pageBytes: number;
   readonly sizeBytes: number;
   readonly #descriptor: number;
+  readonly #pieceBytes: number;
   readonly #pieces = new Map<number, Buffer>();
 
-  constructor(path: string, pageBytes: number) {
+  /** `pieceBytes`: read at once, a multiple of `pageBytes`. */
+  constructor(path: string, pageBytes: number, pieceBytes: number) {
+    this.#pieceBytes = pieceBytes;
     this.#descriptor = openSync(path, "r");
     this.pageBytes = pageBytes;
     this.sizeBytes = fstatSync(this.#descriptor).size;
@@ -27,16 +31,16 @@ export class DiskPageFile implements PageFile {
   read(page: number): Buffer | undefined {
     const at = page * this.pageBytes;
     if (at + this.pageBytes > this.sizeBytes) return undefined;
-    const number = Math.floor(at / PIECE_BYTES);
+    const number = Math.floor(at / this.#pieceBytes);
     const piece = this.#pieces.get(number) ?? this.#readPiece(number);
-    const offset = at - number * PIECE_BYTES;
+    const offset = at - number * this.#pieceBytes;
     const bytes = piece.subarray(offset, offset + this.pageBytes);
     return bytes.length === this.pageBytes ? bytes : undefined;
   }
 
   #readPiece(number: number): Buffer {
-    const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
-    const count = readSync(this.#descriptor, piece, 0, PIECE_BYTES, number * PIECE_BYTES);
+    const piece = Buffer.allocUnsafeSlow(this.#pieceBytes);
+    const count = readSync(this.#descriptor, piece, 0, piece.length, number * piece.length);
     for (const oldest of this.#pieces.keys()) {
       if (this.#pieces.size < PIECES_MAX) break;
       this.#pieces.delete(oldest);
