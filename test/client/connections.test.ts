@@ -35,7 +35,7 @@ function tlsScenario(kind: Kind): void {
       const cert = readFileSync(client.certFile);
       const key = readFileSync(client.keyFile);
       const endpoints = [`127.0.0.1:${ports.client}`];
-      const good = connect({ endpoints, tls: { ca, cert, key } });
+      const good = connect({ endpoints, tls: { ca, cert, key }, timeoutMs: 60_000 });
       await good.kv.put("k", "over TLS");
       assert.deepEqual(good.endpoints, [url(ports.client)]);
       good.close();
