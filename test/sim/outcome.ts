@@ -32,6 +32,8 @@ export interface FaultFigures {
 export interface Figures {
   readonly simulatedMs: number;
   readonly wallMs: number;
+  /** Of the processor, by the whole process. */
+  readonly cpuMs: number;
   /** Requests that clients sent, and those that were answered. */
   readonly asked: number;
   readonly answered: number;

@@ -10,6 +10,7 @@ export class Totals {
   failed = 0;
   simulatedMs = 0;
   wallMs = 0;
+  cpuMs = 0;
   asked = 0;
   answered = 0;
   readonly observations = new Map<Observation, number>();
@@ -20,6 +21,7 @@ export class Totals {
     if (!ok) this.failed += 1;
     this.simulatedMs += figures.simulatedMs;
     this.wallMs += figures.wallMs;
+    this.cpuMs += figures.cpuMs;
     this.asked += figures.asked;
     this.answered += figures.answered;
     for (const name of OBSERVED) {
@@ -46,7 +48,8 @@ export class Totals {
     return [
       `${this.runs} runs, ${this.failed} failed; ${(this.simulatedMs / HOUR_MS).toFixed(2)} ` +
         `simulated hours in ${(this.wallMs / 1_000).toFixed(0)} s: ` +
-        `${this.timesRealTime.toFixed(0)} times real time`,
+        `${this.timesRealTime.toFixed(0)} times real time, ` +
+        `${(this.cpuMs / 1_000 / Math.max(1, this.runs)).toFixed(2)} s of processor time a run`,
       `${operations} (${perSecond} a simulated second); ${seen("leaderships")} elections won, ` +
         `${seen("snapshots")} snapshots delivered, ${seen("restarts")} restarts, ` +
         `${seen("membershipChanges")} changes of the membership`,

@@ -23,6 +23,7 @@ const WITNESS = "/witness";
 export async function simulate(options: SimulateOptions): Promise<Outcome> {
   const plan = options.plan ?? makePlan(options);
   const startedMs = performance.now();
+  const cpuBefore = process.cpuUsage();
   const cluster = new Cluster({
     seed: plan.seed,
     size: plan.members,
@@ -47,6 +48,7 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
   const observations = schedule.observe();
   const simulatedMs = cluster.nowMs;
   cluster.abandon();
+  const cpu = process.cpuUsage(cpuBefore);
   return {
     seed: plan.seed,
     plan,
@@ -56,6 +58,7 @@ export async function simulate(options: SimulateOptions): Promise<Outcome> {
     figures: {
       simulatedMs,
       wallMs: performance.now() - startedMs,
+      cpuMs: (cpu.user + cpu.system) / 1_000,
       asked: traffic.asked,
       answered: traffic.answered,
       observations,

@@ -27,7 +27,8 @@ export function planTraffic(prng: Prng): TrafficPlan {
     profile: prng.pick(PROFILES),
     seed: prng.uint32(),
     keys: prng.pick([3, 10, 30]),
-    restMaxMs: prng.pick([60, 110, 500]),
+    // From some ten to some hundred and fifty calls a second.
+    restMaxMs: prng.pick([60, 110, 500, 500, 1_000]),
     timeoutMs: prng.pick([200, 1_000, 10_000]),
     slowness: prng.pick([0, 0.1, 0.4]),
   };
