@@ -15,7 +15,7 @@ export function bashCompletion(table: CompletionTable): string {
   return `# bash completion for etcdctl; load it with: source <(etcdctl completion bash)
 ${functions(table)}
 _etcdctl() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} path= flag= word i first=1
+  local cur=\${COMP_WORDS[COMP_CWORD]} place= flag= word i first=1
   COMPREPLY=()
   case \${COMP_WORDS[0]##*/} in
     holdfast)
@@ -32,17 +32,17 @@ _etcdctl() {
     case $word in
       --) return ;;
       -*) if _etcdctl_takes "$word"; then flag=$word; fi ;;
-      *) path=$(_etcdctl_step "$path" "$word") ;;
+      *) place=$(_etcdctl_step "$place" "$word") ;;
     esac
   done
   [ "$cur" != = ] || cur=
   if [ -n "$flag" ]; then
     if _etcdctl_is_file "$flag"; then COMPREPLY=($(compgen -f -- "$cur")); return; fi
-    COMPREPLY=($(compgen -W "$(_etcdctl_values "$path" "$flag")" -- "$cur"))
+    COMPREPLY=($(compgen -W "$(_etcdctl_values "$place" "$flag")" -- "$cur"))
   elif [[ $cur == -* ]]; then
-    COMPREPLY=($(compgen -W "$(_etcdctl_flags "$path")" -- "$cur"))
+    COMPREPLY=($(compgen -W "$(_etcdctl_flags "$place")" -- "$cur"))
   else
-    COMPREPLY=($(compgen -W "$(_etcdctl_parts "$path")" -- "$cur"))
+    COMPREPLY=($(compgen -W "$(_etcdctl_parts "$place")" -- "$cur"))
   fi
 }
 complete -o bashdefault -F _etcdctl etcdctl holdfast
@@ -54,7 +54,7 @@ export function zshCompletion(table: CompletionTable): string {
 # zsh completion for etcdctl; load it with: source <(etcdctl completion zsh)
 ${functions(table)}
 _etcdctl() {
-  local cur=\${words[CURRENT]} path= flag= word i first=2
+  local cur=\${words[CURRENT]} place= flag= word i first=2
   if [[ \${words[1]:t} == holdfast ]]; then
     if (( CURRENT == 2 )); then compadd ctl; return; fi
     [[ \${words[2]} == ctl ]] || return 1
@@ -67,7 +67,7 @@ _etcdctl() {
       --) _files; return ;;
       -*=*) ;;
       -*) if _etcdctl_takes "$word"; then flag=$word; fi ;;
-      *) path=$(_etcdctl_step "$path" "$word") ;;
+      *) place=$(_etcdctl_step "$place" "$word") ;;
     esac
   done
   if [[ -z $flag && $cur == --*=* ]]; then
@@ -76,18 +76,18 @@ _etcdctl() {
   fi
   if [[ -n $flag ]]; then
     if _etcdctl_is_file "$flag"; then _files; return; fi
-    compadd -- $(_etcdctl_values "$path" "$flag")
+    compadd -- $(_etcdctl_values "$place" "$flag")
   elif [[ $cur == -* ]]; then
-    compadd -- $(_etcdctl_flags "$path")
+    compadd -- $(_etcdctl_flags "$place")
   else
-    compadd -- $(_etcdctl_parts "$path")
+    compadd -- $(_etcdctl_parts "$place")
   fi
 }
 compdef _etcdctl etcdctl holdfast
 `;
 }
 
-/** Functions that both shells understand. */
+/** Functions that both shells understand. No variable may be called path: it is zsh's own PATH. */
 function functions(table: CompletionTable): string {
   const parts = [...partsOf(table)].map(([path, words]) => row(`"${path}"`, [...words]));
   const flags = table.commands.map(({ entry, flags: own }) =>
