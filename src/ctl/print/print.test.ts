@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { goJson, goText, omitEmpty } from "./json.ts";
-import { quote } from "./quote.ts";
 import { table } from "./table.ts";
 
 test("json: 64 bits beyond what a double holds → all digits", () => {
@@ -30,15 +29,6 @@ test("json: what HTML and JavaScript would trip over → escaped as Go does", ()
 
 test("text: bytes that are no UTF-8 → a replacement each", () => {
   assert.equal(goText(Buffer.from([0x61, 0xff, 0xc3, 0xa9, 0xe2, 0x28])), "a\ufffdé\ufffd(");
-});
-
-test("quote: control characters, bad bytes and letters of every kind → Go's %q", () => {
-  assert.equal(quote('a"\\\n\u0007\u007f'), '"a\\"\\\\\\n\\a\\x7f"');
-  assert.equal(quote(Buffer.from([0xff, 0x61, 0xed, 0xa0, 0x80])), '"\\xffa\\xed\\xa0\\x80"');
-  assert.equal(
-    quote("日本 é \u00a0\u2028\ufeff\u{1f600}\u{e0001}"),
-    '"日本 é \\u00a0\\u2028\\ufeff😀\\U000e0001"',
-  );
 });
 
 test("table: etcdctl's frame, names in the middle, cells on the right", () => {
