@@ -25,6 +25,8 @@ const SEED = Number(process.env["SEED"] ?? 1);
 /** Damaged stores, one after the other. */
 const ROUNDS = Number(process.env["CARE_RUNS"] ?? 3);
 const HEALED_MS_MAX = 60_000;
+/** Of one cluster: a member whose store is replaced for the fourth time in a day stays out. */
+const CLUSTER_ROUNDS = 6;
 
 const keyOf = (number: number): Buffer => Buffer.from(`key-${number}`);
 const valueOf = (number: number, round: number): Buffer =>
@@ -60,10 +62,14 @@ function flip(path: string, value: Buffer): number {
 
 describe(`care of a damaged store, seed ${SEED}`, () => {
   let cluster: Cluster;
-  before(async () => {
+  /** By member, how often; each has its turn. */
+  const replaced = new Map<string, number>();
+  async function begin(): Promise<void> {
     cluster = await Cluster.start("holdfast", { members: 3, flags: ["--snapshot-count", "100"] });
+    replaced.clear();
     await fill(0);
-  });
+  }
+  before(begin);
   after(() => cluster.dispose());
 
   async function fill(round: number): Promise<void> {
@@ -73,8 +79,6 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
     }
   }
 
-  /** Whose store is replaced for the fourth time in a day stays out: each has its turn. */
-  const replaced = new Map<string, number>();
   async function pick(from?: readonly ClusterMember[]): Promise<ClusterMember> {
     const members = from ?? (await cluster.followers());
     const count = ({ name }: ClusterMember): number => replaced.get(name) ?? 0;
@@ -125,6 +129,10 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
   test("store: values rot in the file of a running member → refused, never wrong; it takes another's store, writes go on (BT-f3 BT-f4)", async () => {
     const prng = new Prng(SEED);
     for (let round = 1; round <= ROUNDS; round += 1) {
+      if (round > 1 && round % CLUSTER_ROUNDS === 1) {
+        await cluster.dispose();
+        await begin();
+      }
       await fill(round);
       const victim = await pick(round % 2 === 0 ? [await cluster.leader()] : undefined);
       const number = prng.below(KEYS);
