@@ -4,9 +4,9 @@
  *
  *   node flip-process.ts <store file> <directory to work in>    bit numbers on standard input
  *
- * One line each: `<bit> begun`, then `<bit> same`, `<bit> found <why>` or `<bit> DIFFERENT`; `before`
- * is the state of the commit before the last, which the other meta page still leads to: a member
- * goes on from there by its log, or finds that the log begins later.
+ * One line each: `<bit> begun`, then `<bit> same`, `<bit> found <why>` or `<bit> DIFFERENT`. Or
+ * `before`: the state of the commit before the last, which the other meta page still leads to: a
+ * member goes on from there by its log, or finds that the log begins later.
  */
 import { readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
