@@ -43,6 +43,8 @@ if (verb === undefined) await runServer(process.argv.slice(2));
 else process.exitCode = await verb(process.argv.slice(3));
 
 async function runServer(parts: readonly string[]): Promise<void> {
-  const { printText } = await import("./texts.ts");
-  if (!printText(parts)) await (await import("./serve.ts")).serve(parts);
+  const { textFor } = await import("./texts.ts");
+  const text = textFor(parts);
+  if (text !== undefined) printAll(STDOUT, text);
+  else await (await import("./serve.ts")).serve(parts);
 }

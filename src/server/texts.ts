@@ -2,17 +2,10 @@
 import { readCommandLine } from "./command-line.ts";
 import { ConfigError, UsageError } from "./config-error.ts";
 import { helpText, versionText } from "./help.ts";
-import { print, STDOUT } from "./print.ts";
 import { MINOR_VERSION_DEFAULT } from "./versions.ts";
 
-/** False when a member is wanted, or when `serve` has to say what is wrong. */
-export function printText(parts: readonly string[]): boolean {
-  const text = textFor(parts);
-  if (text !== undefined) print(STDOUT, text);
-  return text !== undefined;
-}
-
-function textFor(parts: readonly string[]): string | undefined {
+/** Undefined when a member is wanted, or when `serve` has to say what is wrong. */
+export function textFor(parts: readonly string[]): string | undefined {
   try {
     const { settings, isHelpWanted } = readCommandLine(parts);
     if (isHelpWanted) return helpText();
