@@ -38,6 +38,11 @@ export class AlarmRaiser {
     this.#raise({ memberId: id, alarm: AlarmType.NOSPACE });
   }
 
+  /** NOSPACE stands for this member. */
+  get hasNoSpace(): boolean {
+    return this.#has(AlarmType.NOSPACE, this.#options.id);
+  }
+
   /** There is room again. True when the alarm is gone; else to be called again. */
   roomBack(): boolean {
     const { id } = this.#options;

@@ -173,3 +173,16 @@ test("apply queue: stopped → what waits is given up", () => {
   assert.equal(steps.at(-1), `to ${APPLY_SLICE_ENTRIES}`);
   assert.equal(queue.isEmpty, true);
 });
+
+test("apply queue: what waits while the store is behind is passed over → it is done, and nothing of it applied", () => {
+  const { queue, steps, store } = setUp();
+  store.isBehind = true;
+  let isDone = false;
+  queue.push(entriesOf(3), () => {
+    isDone = true;
+  });
+  queue.passOver();
+  assert.equal(isDone, true);
+  assert.equal(queue.isEmpty, true);
+  assert.deepEqual(steps, []);
+});

@@ -63,6 +63,13 @@ export class ApplyQueue {
     if (!this.#isPlanned && this.#batches.length > 0) this.#plan();
   }
 
+  /** What waits is not applied any more: all of it is in a state that is about to be taken over. */
+  passOver(): void {
+    const passed = this.#batches;
+    this.#batches = [];
+    for (const batch of passed) batch.done();
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#batches = [];

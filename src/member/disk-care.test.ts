@@ -13,7 +13,7 @@ function setUp(before: { kind: string }[] = []) {
   const time = new ManualTime();
   const space = { freeBytes: 100 * GIB, totalBytes: 200 * GIB };
   const driver = { isLeader: true, committed: 10, ownMatch: 10 };
-  const state = { hasQuota: true, isCleared: true, done: [] as string[] };
+  const state = { hasQuota: true, hasAlarm: false, isCleared: true, done: [] as string[] };
   const care = new DiskCare({
     disk: { space: () => Promise.resolve({ ...space }) } as unknown as Disk,
     paths: ["/data"],
@@ -21,6 +21,9 @@ function setUp(before: { kind: string }[] = []) {
     driver: () => driver as unknown as Driver,
     alarms: () =>
       ({
+        get hasNoSpace() {
+          return state.hasAlarm;
+        },
         noRoom: () => void state.done.push("raise"),
         roomBack: () => {
           state.done.push("clear");
@@ -70,6 +73,16 @@ test("disk care: the disk is nearly full → NOSPACE, once in the journal; room 
 
 test("disk care: a restart while the alarm stands → it is cleared when there is room (QU-02)", async () => {
   const { care, look, state } = setUp([{ kind: "room" }, { kind: "space" }, { kind: "damage" }]);
+  assert.deepEqual(await look(), ["room"]);
+  care.tick(0);
+  assert.deepEqual(state.done, ["clear"]);
+  care.close();
+});
+
+// The disk was so full that the journal could not be written, and the process ended of it.
+test("disk care: a restart while the alarm stands, of which the journal knows nothing → it is cleared when there is room (QU-02)", async () => {
+  const { care, look, state } = setUp();
+  state.hasAlarm = true;
   assert.deepEqual(await look(), ["room"]);
   care.tick(0);
   assert.deepEqual(state.done, ["clear"]);

@@ -48,7 +48,8 @@ export class DiskCare {
       disk,
       paths,
       timers,
-      wasLow: this.#isLow,
+      // On a full disk the journal may not have taken it.
+      wasLow: true,
       onLow: (path, freeBytes, reserveBytes) => this.#low(path, freeBytes, reserveBytes),
       onBack: () => this.#back(),
     });
@@ -110,9 +111,13 @@ export class DiskCare {
   }
 
   #back(): void {
-    const { hasQuota, journal } = this.#options;
-    this.#isLow = false;
+    const { hasQuota, journal, alarms } = this.#options;
     const isOurs = hasQuota();
+    // An earlier life may have raised an alarm that is still on its way.
+    this.#isClearing = isOurs;
+    this.#goneSinceMs = undefined;
+    if (!this.#isLow && !alarms().hasNoSpace) return;
+    this.#isLow = false;
     journal.note({
       kind: "room",
       found: "there is room on the disk again",
@@ -121,7 +126,5 @@ export class DiskCare {
         ? "the NOSPACE alarm is cleared"
         : "the NOSPACE alarm stays: the quota is used up",
     });
-    this.#isClearing = isOurs;
-    this.#goneSinceMs = undefined;
   }
 }

@@ -289,10 +289,14 @@ export class Driver {
     return this.node.raft.log.unstable.snapshot?.metadata.index === index;
   }
 
-  /** Settles when the machine has all that was handed to it. */
-  async allApplied(): Promise<void> {
+  /**
+   * Settles when the machine has all that was handed to it. What `isVoid` becomes true of is passed
+   * over: a state that is wrong takes nothing more, and another one is about to take its place.
+   */
+  async allApplied(isVoid: () => boolean): Promise<void> {
     while (!this.#applyQueue.isEmpty && !this.#isStopped) {
-      await new Promise<void>((resolve) => this.#options.timers.soon(resolve));
+      if (isVoid()) this.#applyQueue.passOver();
+      else await new Promise<void>((resolve) => void this.#options.timers.after(1, resolve));
     }
   }
 

@@ -266,7 +266,7 @@ export class Snapshots {
     const { member, wal, storage, disk, paths, openBackend, openStore, logger } = this.#options;
     const { index, term, confState } = metadata;
     await wal.installSnapshot({ index, term, confState });
-    await member.driver.allApplied();
+    await member.driver.allApplied(() => member.care.state.isQuarantined);
     const old = member.local;
     await old.retire();
     await installStore({ disk, paths });

@@ -9,6 +9,8 @@ const VOTERS_MIN = 3;
 /** A member takes another's store so often in a day; once more, and it stays out. */
 const REPLACED_MAX = 2;
 const GRACE_MS = 5_000;
+/** Until an operator comes. */
+const OPERATOR_MS = 5_000;
 /** One is made ten times a second. */
 const LOOKS_KEPT = 25;
 
@@ -50,6 +52,8 @@ export class Hosts {
   readonly #damaged = new Map<ClusterNode, Damage>();
   /** How far each host was, the oldest first. */
   readonly #looks = new Map<ClusterNode, Look[]>();
+  /** Since when all are up, and the alarm of all stands. */
+  #stoppedSinceMs: number | undefined;
   /** Hosts that come as soon as the cluster has them as members. */
   readonly #expected = new Set<string>();
 
@@ -210,20 +214,45 @@ export class Hosts {
   }
 
   /**
-   * As an operator does: writes were stopped while too few members answered to tell who is right.
-   * They do now, and who was not is right again.
+   * As an operator does where writes were stopped, since too few members answered to tell who is
+   * right: who is not is removed, writes are allowed, another one takes its place
+   * (docs/operating/care.md).
    */
   #allowWrites(): void {
     const leader = this.#cluster.leader();
-    if (leader === undefined || !this.areAllUp() || !this.areWhole) return;
-    const stopped = leader.running.alarms().find(isOfAll);
-    if (stopped === undefined) return;
+    const stopped = leader?.running.alarms().find(isOfAll);
+    if (leader === undefined || stopped === undefined || !this.areAllUp()) {
+      this.#stoppedSinceMs = undefined;
+      return;
+    }
+    const { nowMs, nodes } = this.#cluster;
+    this.#stoppedSinceMs ??= nowMs;
+    if (nowMs - this.#stoppedSinceMs < OPERATOR_MS) return;
+    this.#stoppedSinceMs = undefined;
+    const wrong = nodes.find(({ isAstray }) => isAstray);
+    this.#choose(leader, stopped, wrong).catch((error: unknown) => {
+      this.#cluster.note(`an operator is refused: ${String(error)}`);
+    });
+  }
+
+  async #choose(leader: ClusterNode, stopped: AlarmMember, wrong?: ClusterNode): Promise<void> {
+    const cluster = this.#cluster;
     const { memberId, alarm } = stopped;
-    this.#cluster.note(`${leader.host} is told that all are right`);
+    const id = wrong?.member?.id;
+    cluster.note(`an operator chooses: ${wrong?.host ?? "nobody"} is wrong`);
+    if (wrong !== undefined && id !== undefined) {
+      await cluster.ask<unknown>(leader, (member, waiter) => member.removeMember(id, waiter));
+      if (cluster.nodes.includes(wrong)) cluster.forget(wrong);
+    }
+    const at = cluster.leader() ?? leader;
     const action = AlarmAction.DEACTIVATE;
-    this.#cluster
-      .propose(leader, { kind: "alarm", alarm: { action, memberId, alarm } })
-      .catch(() => undefined);
+    await cluster.propose(at, { kind: "alarm", alarm: { action, memberId, alarm } });
+    if (wrong === undefined) return;
+    const name = `guest${Math.floor(cluster.nowMs)}`;
+    this.expect(name);
+    await cluster.ask<unknown>(at, (member, waiter) =>
+      member.addMember([urlOf(name)], true, waiter),
+    );
   }
 
   /** Hosts whose process is gone get a new one. */
