@@ -77,6 +77,7 @@ test("disaster: a process works on the directory → its pid, and nothing is tou
   await lock.release();
   assert.equal(inspected.code, 1);
   assert.match(inspected.stdout, new RegExp(`FAULT .*in use by process ${process.pid}: stop it`));
+  assert.match(inspected.stdout, /^NO: what is in use .* stop that member, and look again$/m);
   assert.equal(recovered.code, 1);
   assert.match(recovered.stderr, new RegExp(`in use by process ${process.pid}: stop it first`));
   assert.deepEqual((await readSurvivor({ directory, walDirectory: undefined })).store, before);

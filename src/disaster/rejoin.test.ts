@@ -29,7 +29,7 @@ test("rejoin: each lost member by name, one after the other, each with the list 
     `${ctl} endpoint health`,
     `${ctl} member add m1 --learner --peer-urls=https://h1:2380`,
     "--initial-cluster m2=https://h2:2380,m1=https://h1:2380 --initial-cluster-state existing",
-    `${ctl} member promote $(${ctl} member list | awk -F', ' '$3=="m1"{print $1}')`,
+    `${ctl} member promote $(${ctl} member list | awk -F', ' '$4=="https://h1:2380"{print $1}')`,
     `${ctl} member add m3 --learner --peer-urls=https://h3:2380`,
     "--initial-cluster m2=https://h2:2380,m1=https://h1:2380,m3=https://h3:2380",
   ];

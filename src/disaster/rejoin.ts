@@ -49,6 +49,8 @@ function joinLines(
   known: readonly MemberRecord[],
 ): string[] {
   const name = nameOf(other);
+  // By its URLs: it has a name only once it was started.
+  const listed = other.peerUrls.join(",");
   return [
     `${step}. Add ${name}. Anywhere:`,
     "",
@@ -60,7 +62,7 @@ function joinLines(
     "",
     `   When it has caught up (until then the answer is an error; ask again):`,
     "",
-    `   ${ctl(own)} member promote $(${ctl(own)} member list | awk -F', ' '$3=="${name}"{print $1}')`,
+    `   ${ctl(own)} member promote $(${ctl(own)} member list | awk -F', ' '$4=="${listed}"{print $1}')`,
     "",
   ];
 }

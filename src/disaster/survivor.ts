@@ -77,6 +77,8 @@ export interface StoreFacts {
 export interface Survivor extends Place {
   /** What makes the directory unfit, each a sentence; empty = it is intact. */
   readonly faults: readonly string[];
+  /** It could not be locked, so nothing of it was read: a process works on it. */
+  readonly isLocked: boolean;
   /** A recovery was begun here and has only to be finished. */
   readonly isUnfinished: boolean;
   readonly log: LogFacts | undefined;
@@ -107,7 +109,7 @@ export async function inspectSurvivor(place: Place): Promise<Survivor> {
   try {
     lock = await lockDirectory(directory);
   } catch (error) {
-    return unread(place, messageOf(error));
+    return { ...unread(place, messageOf(error)), isLocked: true };
   }
   try {
     return await readSurvivor(place);
@@ -142,6 +144,7 @@ function unread(place: Place, ...faults: string[]): Survivor {
   return {
     ...place,
     faults,
+    isLocked: false,
     isUnfinished: false,
     log: undefined,
     store: undefined,
@@ -206,6 +209,7 @@ class Inspection {
     if (this.#storeDirectory !== undefined) giveOwner(`${root}/member`, this.#storeDirectory);
     return {
       ...this.#place,
+      isLocked: false,
       isUnfinished: false,
       faults: this.#faults,
       log: this.#log,

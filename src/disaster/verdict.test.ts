@@ -28,6 +28,7 @@ function survivor(given: Given): Survivor {
     directory: `/data/m${id}`,
     walDirectory: undefined,
     faults: given.faults ?? [],
+    isLocked: false,
     isUnfinished: false,
     care: { committed: given.committed ?? 0, quarantine: undefined, isRejoining: false },
     members: rows,

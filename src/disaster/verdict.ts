@@ -48,6 +48,17 @@ export interface HashDisagreement {
   readonly hashes: ReadonlyMap<Survivor, number>;
 }
 
+/** Why there is none to choose, and what to do. */
+function noneText(survivors: readonly Survivor[]): string {
+  if (survivors.some(({ isLocked }) => isLocked)) {
+    return "what is in use cannot be looked into, see FAULT; stop that member, and look again";
+  }
+  return (
+    "none of the directories can be used, see FAULT; when they cannot be mended, restore a backup " +
+    "(holdfast utl snapshot restore)"
+  );
+}
+
 export function judge(
   survivors: readonly Survivor[],
   disagreement: HashDisagreement | undefined,
@@ -56,10 +67,12 @@ export function judge(
   const refusals = [...refuseStrangers(survivors), ...refuseDisagreement(disagreement)];
   const chosen = intact.toSorted(byProgress)[0];
   if (chosen === undefined) {
-    const none =
-      "none of the directories can be used, see FAULT; when they cannot be mended, restore a backup " +
-      "(holdfast utl snapshot restore)";
-    return { chosen, refusals: [...refusals, none], warnings: [], missing: undefined };
+    return {
+      chosen,
+      refusals: [...refusals, noneText(survivors)],
+      warnings: [],
+      missing: undefined,
+    };
   }
   const missing = missingFrom(chosen, intact);
   const majority = majorityOf(missing.voters);
