@@ -19,6 +19,7 @@ import {
   REST_MS,
   RETRIES_MAX,
   RETRY_MS,
+  WORK_MS,
 } from "./limits.ts";
 import { LogArchiver } from "./log-archiver.ts";
 import { nameImage, PART_SUFFIX } from "./names.ts";
@@ -53,6 +54,7 @@ export class BackupService {
   #imageDueMs = 0;
   #imageStartedMs = Number.NEGATIVE_INFINITY;
   #isGapOpen = false;
+  #restedMs = 0;
   /** The log is left alone until then, after a failure. */
   #collectFromMs = 0;
   #isCollectFailing = false;
@@ -278,10 +280,23 @@ export class BackupService {
     }
   }
 
-  /** Puts are never to feel that the store is asked about itself. */
+  /**
+   * Puts are never to feel that the store is asked about itself: after so much of that, it rests;
+   * in between, other work has its turn.
+   */
   #rest(): Promise<void> {
     if (this.#isClosed) return Promise.reject(new BackupStopped());
-    return new Promise((resolve) => this.#parts.timers.after(REST_MS, resolve));
+    const { clock, timers } = this.#parts;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (clock.monotonicMs() - this.#restedMs < WORK_MS) {
+      timers.soon(resolve);
+      return promise;
+    }
+    timers.after(REST_MS, () => {
+      this.#restedMs = clock.monotonicMs();
+      resolve();
+    });
+    return promise;
   }
 
   async #prune(directory: string): Promise<void> {

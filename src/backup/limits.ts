@@ -2,7 +2,8 @@
 
 /** How fast files are written and read back: a backup leaves the disk to the member. */
 export const BYTES_PER_SECOND_MAX = 32 * 1024 * 1024;
-/** The member rests this long between two slices of what it is asked about its own store. */
+/** After so much work on what it is asked about its own store, other work between, it rests. */
+export const WORK_MS = 2;
 export const REST_MS = 10;
 /** How often the log is looked at. A busy log must not have let go of entries in between. */
 export const COLLECT_MS = 1_000;
