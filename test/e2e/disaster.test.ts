@@ -260,6 +260,6 @@ test("disaster: two of three members lost under load → one command, and three 
     });
     kills += story.kills;
   }
-  t.diagnostic(`steps killed: ${kills} of ${KILLED} stories (seeds from ${SEED})`);
+  t.diagnostic(`steps killed: ${kills}; stories: ${KILLED}, seeds from ${SEED}`);
   assert.ok(kills >= KILLED, "steps were killed");
 });
