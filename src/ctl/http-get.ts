@@ -1,6 +1,5 @@
 /** GET over HTTP/1.1 with a bound, told in Go's words when it fails. */
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { TlsOptions } from "../client/index.ts";
 
 /** Pages are small; whoever sends more is no member. */
@@ -40,7 +39,9 @@ export function httpGet(url: string, { tls, timeoutMs }: HttpGetOptions): Promis
   const isTls = target.protocol === "https:";
   return new Promise((resolve, reject) => {
     const options = { agent: false, ...(isTls && tlsOptions(tls)) };
-    const call = isTls ? requestHttps(target, options) : requestHttp(target, options);
+    // Not by an import, which would load all of fetch with it (decision 0031).
+    const { request } = process.getBuiltinModule(isTls ? "node:https" : "node:http");
+    const call = request(target, options);
     const fail = (error: Error & { code?: string }): void => {
       clearTimeout(limit);
       call.destroy();
