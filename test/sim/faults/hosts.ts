@@ -4,7 +4,7 @@ import { AlarmAction, type AlarmMember, AlarmType } from "../../../src/wire/inde
 import type { Cluster } from "../../cluster/harness.ts";
 import type { ClusterNode } from "../../cluster/node.ts";
 
-/** Of those that decide who is right when one is not. */
+/** Without one of them the others go on, and can tell who is right. */
 const VOTERS_MIN = 3;
 /** A member takes another's store so often in a day; once more, and it stays out. */
 const REPLACED_MAX = 2;
@@ -90,11 +90,10 @@ export class Hosts {
     return this.#mayHurt(node, { startsMin: 0, graceMs: 0, rightSinceMs: undefined });
   }
 
-  /** The same for entries that are applied wrongly; what is right takes three voters to tell. */
+  /** The same for entries that are applied wrongly. */
   mayMislead(node: ClusterNode): boolean {
     const members = this.#cluster.leader()?.running.members() ?? [];
-    const voters = members.filter(({ isLearner }) => !isLearner);
-    if (voters.length < VOTERS_MIN || !members.some(({ id }) => id === node.id)) return false;
+    if (!members.some(({ id }) => id === node.id)) return false;
     return this.#mayHurt(node, {
       startsMin: 0,
       graceMs: GRACE_MS,
@@ -104,6 +103,10 @@ export class Hosts {
 
   #mayHurt(node: ClusterNode, damage: Damage): boolean {
     if (!this.areWhole || node.counts.storesReplaced >= REPLACED_MAX) return false;
+    const members = this.#cluster.leader()?.running.members() ?? [];
+    const voters = members.filter(({ isLearner }) => !isLearner);
+    // A member alone is told apart from one of two, of which each is half of the majority.
+    if (voters.length < VOTERS_MIN && this.#cluster.nodes.length > 1) return false;
     this.#damaged.set(node, damage);
     return true;
   }
