@@ -114,10 +114,12 @@ export function headOf(key: Key, skip: number): number {
 
 /** Where `key` is in the leaf; when it is not there, ~ of where it would be. */
 export function searchLeaf(leaf: Leaf, keys: KeySlots, key: Key): number {
-  const { words, base } = leaf;
+  const { words, base, count } = leaf;
+  // Keys that come in order: the one behind all others is not searched for.
+  if (leaf.next === undefined && count > 0 && keys.key(leaf.slotAt(count - 1)) < key) return ~count;
   const head = headOf(key, leaf.skip);
   let low = 0;
-  let high = leaf.count;
+  let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const other = words[base + middle] as number;
@@ -136,9 +138,12 @@ export function searchLeaf(leaf: Leaf, keys: KeySlots, key: Key): number {
 /** Position of the child that `key` belongs to. */
 export function searchBranch(branch: Branch, key: Key): number {
   const { words, base, separators } = branch;
+  const count = separators.length;
   const head = headOf(key, branch.skip);
+  // At the ends of a level keys may well have one head; in order, they go to the last child.
+  if (head === words[base + count - 1] && (separators[count - 1] as Key) <= key) return count;
   let low = 0;
-  let high = separators.length;
+  let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const other = words[base + middle] as number;
