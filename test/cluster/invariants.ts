@@ -41,13 +41,16 @@ export class Invariants {
   /** Revision -> what the first member to apply it changed, as clients see it. */
   readonly chronicle = new Map<number, readonly HistoryEvent[]>();
   readonly breaches: string[] = [];
+  /** "member/term" -> for whom it voted. */
+  readonly #votes = new Map<string, bigint>();
   /** Members made to go wrong on purpose: what they make of entries is not judged. */
   readonly excused = new Set<string>();
   /** "index/term" -> the term of the entry before it, and its content. */
   readonly #logs = new Map<string, { readonly before: number; readonly entry: Entry }>();
 
-  /** Election safety: at most one leader a term. Log matching: see `#append`. */
+  /** Election safety: at most one leader a term, one vote of a member. Log matching: `#append`. */
   network({ fate, message }: NetworkEvent): void {
+    if (fate === "sent" && message.type === MessageType.VOTE_RESP) this.#vote(message);
     if (fate !== "sent" || !isLeaders(message)) return;
     if (message.type === MessageType.APP) this.#append(message);
     const known = this.leaders.get(message.term);
@@ -56,6 +59,16 @@ export class Invariants {
       this.breaches.push(
         `leader: two leaders in term ${message.term}: ${known} and ${message.from}`,
       );
+    }
+  }
+
+  #vote({ from, to, term, reject }: Message): void {
+    if (reject) return;
+    const vote = `${from}/${term}`;
+    const known = this.#votes.get(vote);
+    if (known === undefined) this.#votes.set(vote, to);
+    else if (known !== to) {
+      this.breaches.push(`leader: ${from} voted twice in term ${term}: for ${known} and ${to}`);
     }
   }
 
