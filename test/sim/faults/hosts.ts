@@ -8,6 +8,10 @@ import type { ClusterNode } from "../../cluster/node.ts";
 const VOTERS_MIN = 3;
 /** A member takes another's store so often in a day; once more, and it stays out. */
 const REPLACED_MAX = 2;
+/**
+ * It stays under suspicion so long after it was right again: an alarm may be on its way, or be met
+ * again by a member that starts and has not applied yet that it is gone.
+ */
 const GRACE_MS = 5_000;
 /** Until an operator comes. */
 const OPERATOR_MS = 5_000;
@@ -17,8 +21,7 @@ const LOOKS_KEPT = 25;
 /** What must come before a member is whole again. */
 interface Damage {
   readonly startsMin: number;
-  /** It stays under suspicion so long after it was right again: an alarm may be on its way. */
-  readonly graceMs: number;
+  /** Undefined while it is not. */
   rightSinceMs: number | undefined;
 }
 
@@ -80,14 +83,13 @@ export class Hosts {
   mayDamage(node: ClusterNode): boolean {
     return this.#mayHurt(node, {
       startsMin: node.counts.starts + 1,
-      graceMs: 0,
       rightSinceMs: undefined,
     });
   }
 
   /** The same for records that rot: it need not start anew to be rid of them. */
   mayRot(node: ClusterNode): boolean {
-    return this.#mayHurt(node, { startsMin: 0, graceMs: 0, rightSinceMs: undefined });
+    return this.#mayHurt(node, { startsMin: 0, rightSinceMs: undefined });
   }
 
   /** The same for entries that are applied wrongly. */
@@ -96,7 +98,6 @@ export class Hosts {
     if (!members.some(({ id }) => id === node.id)) return false;
     return this.#mayHurt(node, {
       startsMin: 0,
-      graceMs: GRACE_MS,
       rightSinceMs: undefined,
     });
   }
@@ -160,10 +161,11 @@ export class Hosts {
       }
       const { nowMs } = this.#cluster;
       damage.rightSinceMs ??= nowMs;
-      if (nowMs - damage.rightSinceMs < damage.graceMs) continue;
+      if (nowMs - damage.rightSinceMs < GRACE_MS) continue;
       this.#damaged.delete(node);
       node.wasMisled = false;
       node.wentBack = false;
+      this.#allow(node);
     }
   }
 
