@@ -1,5 +1,6 @@
 /**
- * `npm run mutants`: looks for every mutant and prints which were caught, by which check, after how many seeds. Exits with 1 when one lives.
+ * `npm run mutants`: looks for every mutant and prints which were caught, by which check, after how
+ * many seeds. Exits with 1 when one lives.
  */
 import { flagsOf, misused } from "../harness/arguments.ts";
 import { MUTANTS } from "./list.ts";

@@ -1,6 +1,6 @@
 /**
- * `npm run robustness`: real members under traffic and faults, each profile for so long; exits with 1 when a judge has
- * something to say, or when fewer than 100 requests a second were answered.
+ * `npm run robustness`: real members under traffic and faults, each profile for so long; exits with
+ * 1 when a judge has something to say, or when fewer than 100 requests a second were answered.
  */
 import { flagsOf, misused, positive } from "../harness/arguments.ts";
 import { PROFILES } from "../model/profiles.ts";
