@@ -211,8 +211,8 @@ export class StateCare {
   }
 
   /**
-   * Settles when others attest what this member had at `index`, or nobody is there to do so; rejects
-   * when they do not. Who is given a wrong state would be the next to attest it.
+   * Settles when others attest what this member had at `index`, or nobody is there to do so;
+   * rejects when they do not. Who is given a wrong state would be the next to attest it.
    */
   attested(index: number, to: bigint): Promise<void> {
     const { consistency } = this;

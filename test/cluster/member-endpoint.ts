@@ -69,7 +69,7 @@ export class MemberEndpoint implements Endpoint {
     const number = cluster.calls;
     cluster.note(`${this.name} call ${number}: ${briefly(request)}`);
     const answer = await this.#attempt(request, timeoutMs);
-    // Of a state that went wrong a moment ago; how long that may go on is checked, not what it says.
+    // Of a state that went wrong a moment ago: that it is found is checked, not what it says.
     const outcome: Outcome = this.#node.mayLie
       ? { kind: "unknown", error: `not believed: ${outcomeText(answer)}` }
       : answer;

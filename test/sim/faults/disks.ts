@@ -95,8 +95,8 @@ export const disks = {
 
   /**
    * The newest records of a member's store can no longer be read. It takes the others' state then;
-   * it may fail, or not start; it never answers from them. One member at a time: what two have lost,
-   * nobody may have.
+   * it may fail, or not start; it never answers from them. One member at a time: what two have
+   * lost, nobody may have.
    */
   storeRot: (run: FaultRun) => {
     const node = anyNode(run);
