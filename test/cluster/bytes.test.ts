@@ -4,7 +4,7 @@
  * file has its turn in test/robustness/bytes-store.test.ts.
  *
  * LONG_SUITE=1 takes every byte; BYTES_SECONDS ends it earlier, BYTES_FROM goes on from a byte,
- * SEED says which bit of each.
+ * BYTES_STRIDE takes one in so many, SEED says which bit of each.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,6 +17,7 @@ const SEED = Number(process.env["SEED"] ?? 1);
 const IS_LONG = process.env["LONG_SUITE"] === "1";
 const FROM = Number(process.env["BYTES_FROM"] ?? 0);
 const SECONDS = Number(process.env["BYTES_SECONDS"] ?? 3_600);
+const STRIDE = Number(process.env["BYTES_STRIDE"] ?? 1);
 /** A pass over store and log begins after 5 s. */
 const VERIFIED_MS = 8_000;
 const RESTARTS_MAX = 4;
@@ -263,7 +264,7 @@ async function run(
   const outcomes = new Map<string, Record<Outcome, number>>();
   const beganMs = performance.now();
   let done = IS_LONG && when === "down" ? FROM : 0;
-  for (; done < bytes.length; done += 1) {
+  for (; done < bytes.length; done += IS_LONG ? STRIDE : 1) {
     if (performance.now() - beganMs > SECONDS * 1_000) break;
     const byte = bytes[done] as ByteOf;
     const bit = (byte.offset * 5 + SEED) % 8;
