@@ -112,11 +112,10 @@ export class DiskCare {
 
   #back(): void {
     const { hasQuota, journal, alarms } = this.#options;
+    if (!this.#isLow && !alarms().hasNoSpace) return;
     const isOurs = hasQuota();
-    // An earlier life may have raised an alarm that is still on its way.
     this.#isClearing = isOurs;
     this.#goneSinceMs = undefined;
-    if (!this.#isLow && !alarms().hasNoSpace) return;
     this.#isLow = false;
     journal.note({
       kind: "room",

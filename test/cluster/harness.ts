@@ -160,7 +160,8 @@ export class Cluster {
       invariants: this.invariants,
       settings: this.settings,
       diskDelayMaxMs: this.diskDelayMaxMs,
-      isAnyWrong: () => [...this.nodes, ...this.forgotten].some((node) => node.mayBeAccused),
+      isAnyWrong: () =>
+        [...this.nodes, ...this.forgotten].some((node) => node.mayBeAccused || node.hasMisled),
       log: (host: string, level: string, message: string, fields?: object) =>
         this.note(`${host} ${level}: ${message} ${fields === undefined ? "" : text(fields)}`),
     };

@@ -85,6 +85,8 @@ export class ClusterNode {
   wentBack = false;
   /** An entry was applied wrongly on purpose; it stays so until the member is whole again. */
   wasMisled = false;
+  /** That was so once: as a leader it may have put its digest into the log, for all who read that. */
+  hasMisled = false;
   /** It goes wrong with the next entry that changes keys. */
   isArmed = false;
   /** Of its own volume, which is not rolled back with the rest. */
@@ -262,6 +264,7 @@ export class ClusterNode {
       over();
       this.#strikes.set(medium, { index, effects: undefined });
       this.wasMisled = true;
+      this.hasMisled = true;
       this.#context.log(this.host, "fault", `entry ${index} goes wrong: ${mistake}`);
       const runs = [...this.#strikeRuns];
       this.#strikeRuns.clear();
