@@ -182,7 +182,12 @@ export class StateCare {
   #handOver(to: readonly bigint[]): void {
     const { driver, local } = this.#options;
     const { scoped } = local().alarmSet;
-    const target = to.find((id) => !scoped.includes(id));
+    const progress = new Map(driver().node.status().progress);
+    const matchOf = (id: bigint): number => progress.get(id)?.match ?? 0;
+    // One that lags would need a store, which nobody takes from this member.
+    const [target] = to
+      .filter((id) => !scoped.includes(id))
+      .sort((one, other) => matchOf(other) - matchOf(one));
     if (target !== undefined) driver().transferLeader(target);
   }
 
