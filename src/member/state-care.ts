@@ -221,14 +221,15 @@ export class StateCare {
    */
   attested(index: number, to: bigint): Promise<void> {
     const { consistency } = this;
-    const { timers } = this.#options;
+    const { timers, local } = this.#options;
     return new Promise((resolve, reject) => {
       let waitedMs = 0;
       const look = (): void => {
         if (consistency.isAttested(index, to)) return resolve();
         waitedMs += POLL_MS;
         if (waitedMs < ATTEST_WAIT_MS) return void timers.after(POLL_MS, look);
-        if (!consistency.isDoubted(to)) return resolve();
+        const isDoubted = consistency.isDoubted(to) || local().alarmSet.isCorrupt;
+        if (!isDoubted) return resolve();
         reject(new Error(`the others have another state than this member's at index ${index}`));
       };
       look();
