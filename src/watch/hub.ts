@@ -68,10 +68,15 @@ class Hub implements WatchHub, StreamHost {
 
   step(workMax: number): boolean {
     this.#isStepping = true;
-    const lived = this.#live.step(workMax);
-    this.#laggards.step(Math.max(workMax - lived, workMax * LAGGARD_SHARE));
-    this.#answerProgress();
-    this.#isStepping = false;
+    try {
+      const lived = this.#live.step(workMax);
+      this.#laggards.step(Math.max(workMax - lived, workMax * LAGGARD_SHARE));
+      this.#answerProgress();
+    } finally {
+      this.#isStepping = false;
+      // A store that throws is not asked again by itself: it is about to be replaced.
+      this.#isWorkAnnounced = false;
+    }
     const isMore = !this.#live.isEmpty || !this.#laggards.isEmpty;
     this.#isWorkAnnounced = isMore;
     return isMore;
@@ -152,6 +157,7 @@ class Hub implements WatchHub, StreamHost {
 
   storeReplaced(): void {
     const lo = this.#live.reset();
+    this.#laggards.reset();
     this.#live.pass(this.#store.currentRevision);
     this.#sendBehind(lo);
     this.#announce();

@@ -67,7 +67,12 @@ export class Laggards {
     this.#queue.push(stream);
   }
 
-  /** Works for about `workMax` units; returns how many it took. */
+  /** The store is another one: what was read of the old one is not sent any more. */
+  reset(): void {
+    this.#round = undefined;
+  }
+
+  /** Works for about `workMax` units; returns how many it took. Throws when the store does. */
   step(workMax: number): number {
     let work = 0;
     while (work < workMax) {
@@ -99,15 +104,15 @@ export class Laggards {
       this.#settle(stream);
       return work + stream.behind.length;
     }
+    // Before the store is read, which may throw: the stream keeps its place.
+    this.enqueue(stream);
     const slice = this.#store.changesFrom(lo, this.#sliceChanges);
     if (slice === "compacted") {
       for (const watch of [...stream.behind]) {
         if (watch.nextRevision === lo && !watch.isClosed) stream.cancelCompacted(watch);
       }
-      this.enqueue(stream);
       return work;
     }
-    this.enqueue(stream);
     const refs = refsOf(slice);
     this.#round = {
       lo,

@@ -103,21 +103,25 @@ export class LiveQueue {
     this.pendingChanges = 0;
   }
 
+  /** Throws when the store does: what waits goes on waiting then. */
   #take(): Batch | undefined {
     const pending = this.#pending;
     const first = pending[0];
     if (first === undefined) return undefined;
-    this.#clearPending();
     const groups: WatchGroup[] = [];
     for (const { revision, changes } of pending) {
       for (const change of changes) this.#index.collect(new ChangeRef(change, revision), groups);
     }
-    const shared = new EventLists(this.#store);
-    const lists = groups.map((group) => {
+    const collected = groups.map((group) => {
       const refs = group.collected;
       group.collected = [];
-      return shared.of(refs, group.shape.hasPrevKv);
+      return refs;
     });
+    const shared = new EventLists(this.#store);
+    const lists = groups.map(({ shape }, at) =>
+      shared.of(collected[at] as ChangeRef[], shape.hasPrevKv),
+    );
+    this.#clearPending();
     const hi = (pending[pending.length - 1] as RevisionChanges).revision;
     this.handedRevision = hi;
     const watchAt = (groups[0]?.synced.length ?? 0) - 1;
