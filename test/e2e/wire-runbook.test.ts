@@ -70,7 +70,8 @@ class Runbook {
 
   /** With ids as names, and members, whose order their ids decide, in that of their names. */
   show(text: string): string {
-    let shown = text;
+    // Ids are filled up to 16 places with blanks (%16x), so one that begins with a zero has more.
+    let shown = text.replace(/(Member|cluster) +(?=[0-9a-f]+\b)/g, "$1 ");
     for (const [id, name] of this.#ids) shown = shown.replaceAll(id, name);
     const member = /^(?:failed to check .*\n)*(?:member )?(<etcd_\d>).*\n/gm;
     const sorted = [...shown.matchAll(member)].sort(([, one = ""], [, other = ""]) => {
