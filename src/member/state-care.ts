@@ -127,7 +127,11 @@ export class StateCare {
     this.consistency.tick(nowMs);
     const isInTrouble = this.#isInTrouble;
     if (isInTrouble !== this.#wasQuarantined) this.#changed(isInTrouble, nowMs);
-    if (!isInTrouble) return;
+    if (!isInTrouble) {
+      // A store that came long ago, as to any follower that is far behind, heals nothing of now.
+      this.#isHealed = false;
+      return;
+    }
     const { driver, alarms, id, cluster } = this.#options;
     if (this.#isHealed) return alarms().healed();
     if (driver().isLeader) this.#handOver(cluster().voters.filter((other) => other !== id));
@@ -163,7 +167,6 @@ export class StateCare {
       why: "it has another member's store, and no alarm",
       done: "this member serves clients again",
     });
-    this.#isHealed = false;
     // Entries may have come that were held.
     driver().storeCaughtUp();
   }
