@@ -65,6 +65,61 @@ test("consistency: a state that a majority has at an index, or has had before �
   assert.equal(consistency.isDoubted(3n), false);
 });
 
+// A leader that had gone wrong was contradicted by one of two others, lost the lead, got it again
+// with the vote of the other, which lagged, and gave it its store: the wrong state had a majority.
+test("consistency: who was contradicted before it lost the lead → its store is still not given away, until a majority has its state (BT-f2)", () => {
+  const { consistency, state } = setUp();
+  const right = apply(new StateChain(0, undefined), 10);
+  const lagging = right.current;
+  apply(apply(state.chain, 10), 20, 2);
+  consistency.reported(3n, apply(right, 20).current);
+  state.isLeader = false;
+  consistency.tick(0);
+  state.isLeader = true;
+  consistency.reported(2n, lagging);
+  consistency.tick(50);
+  assert.equal(consistency.isDoubted(2n), true);
+  assert.equal(consistency.isAttested(20, 2n), false);
+  assert.equal(consistency.isDoubted(3n), false, "only who contradicts it is to be healed");
+  consistency.reported(2n, state.chain.current);
+  assert.equal(consistency.isDoubted(9n), false, "two of three have one state");
+});
+
+test("consistency: who was contradicted, and is so no more → no doubt is left (BT-f2)", () => {
+  const ends: ((set: ReturnType<typeof setUp>, members: bigint[]) => void)[] = [
+    ({ consistency, state }) => consistency.reported(3n, state.chain.current),
+    ({ state }) => state.quarantined.push(3n),
+    (_, members) => void members.pop(),
+    ({ consistency }) => consistency.storeReplaced(),
+  ];
+  for (const end of ends) {
+    const members = [1n, 2n, 3n];
+    const set = setUp(members);
+    const { consistency, state } = set;
+    apply(state.chain, 10);
+    consistency.reported(3n, { index: 10, a: 1, b: 1 });
+    state.isLeader = false;
+    consistency.tick(0);
+    state.isLeader = true;
+    assert.equal(consistency.isDoubted(2n), true);
+    end(set, members);
+    assert.equal(consistency.isDoubted(2n), false);
+  }
+});
+
+test("consistency: a leader's stamp contradicts a member, which leads then → its store is given away when a majority has its state (BT-f2)", () => {
+  const { consistency, state } = setUp();
+  state.isLeader = false;
+  apply(state.chain, 10);
+  consistency.entry(stampEntry(Buffer.from([0x22, 0]), { index: 5, a: 1, b: 1 }));
+  state.isLeader = true;
+  assert.equal(consistency.isDoubted(2n), true);
+  consistency.reported(2n, state.chain.at(4) as never);
+  assert.equal(consistency.isDoubted(2n), true, "it may differ from there on");
+  consistency.reported(2n, state.chain.at(7) as never);
+  assert.equal(consistency.isDoubted(2n), false);
+});
+
 test("consistency: a member that differs → its alarm, then a store until the alarm is gone (BT-f1)", () => {
   const { consistency, state } = setUp();
   apply(state.chain, 10);

@@ -11,6 +11,7 @@
 import { MessageType, readStamp, type StateDigest } from "../wire/index.ts";
 import { Comparison } from "./comparison.ts";
 import type { DivergenceRange } from "./divergence.ts";
+import { Doubts, SOME_LEADER } from "./doubts.ts";
 import type { CareEvent } from "./journal.ts";
 import { formatDigest, type StateChain } from "./state-chain.ts";
 import { type Standing, type Verdict, verdictOf } from "./verdict.ts";
@@ -23,6 +24,7 @@ export const UNDECIDED_MS_MAX = 2_000;
 export const RESYNC_RETRY_MS = 5_000;
 const RESYNC_RETRY_MS_MAX = 300_000;
 
+const NOBODY = 0n;
 const FIRST_RESYNC = { dueAtMs: Number.NEGATIVE_INFINITY, delayMs: RESYNC_RETRY_MS };
 
 export interface ConsistencyMember {
@@ -56,6 +58,7 @@ export class Consistency {
   mismatches = 0;
   readonly #options: ConsistencyOptions;
   readonly #comparison: Comparison;
+  readonly #doubts = new Doubts();
   /** Members that were found to differ and not yet to agree again. */
   readonly #differing = new Set<bigint>();
   #quarantined: readonly bigint[] = [];
@@ -101,6 +104,7 @@ export class Consistency {
     if (agrees === true && !this.#options.isLeader()) this.#stampedAt = stamp.index;
     if (agrees !== false || this.#isStampWrong) return;
     this.#isStampWrong = true;
+    this.#doubts.differs(SOME_LEADER, stamp.index);
     this.#options.diverged(this.#options.id, { after: this.#stampedAt, upTo: stamp.index });
     this.#stampDiffers(stamp, chain);
   }
@@ -144,10 +148,26 @@ export class Consistency {
     return agreeing.length >= Math.min(quorum, others.length);
   }
 
-  /** Whether anybody but `to` is known to have another state. */
+  /** Whether anybody but `to` is known to have another state, and no majority has decided. */
   isDoubted(to: bigint): boolean {
+    this.#weigh();
+    return this.#doubts.ids.some((id) => id !== to);
+  }
+
+  #weigh(): void {
     this.#comparison.review();
-    return this.#standings().others.some(({ id, agrees }) => id !== to && agrees === false);
+    const { others } = this.#standings();
+    const quarantined = this.#options.quarantined();
+    for (const { id, agrees } of others) {
+      const range = this.#comparison.range(id);
+      if (range !== undefined) this.#doubts.differs(id, range.upTo);
+      else if (agrees === true || quarantined.includes(id)) this.#doubts.forget(id);
+    }
+    for (const id of this.#doubts.ids) {
+      const isMember = others.some((other) => other.id === id);
+      if (id !== SOME_LEADER && !isMember) this.#doubts.forget(id);
+    }
+    this.#doubts.settle((index) => this.isAttested(index, NOBODY));
   }
 
   /** Another store took the place of this member's. */
@@ -155,11 +175,13 @@ export class Consistency {
     this.isSuspect = false;
     this.#isStampWrong = false;
     this.#comparison.clear();
+    this.#doubts.clear();
   }
 
   /** Several times a second. */
   tick(nowMs: number): void {
     const { isLeader, chain } = this.#options;
+    this.#weigh();
     if (!isLeader()) return this.#leave();
     this.#healed();
     if (chain().isKnown) this.#act(this.#verdict(), nowMs);
@@ -198,7 +220,6 @@ export class Consistency {
   }
 
   #verdict(): Verdict {
-    this.#comparison.review();
     const { others, isVoter } = this.#standings();
     return verdictOf(others, isVoter);
   }
