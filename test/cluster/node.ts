@@ -85,7 +85,7 @@ export class ClusterNode {
   wentBack = false;
   /** An entry was applied wrongly on purpose; it stays so until the member is whole again. */
   wasMisled = false;
-  /** That was so once: as a leader it may have put its digest into the log, for all who read that. */
+  /** That was so once: as a leader it may have put its digest into the log, for all to read. */
   hasMisled = false;
   /** It goes wrong with the next entry that changes keys. */
   isArmed = false;
@@ -350,16 +350,7 @@ export class ClusterNode {
   /** The file says which medium is meant, and moves with its directory. */
   async #openBackend(disk: Disk, directory: string, life: SimulatedProcess): Promise<Backend> {
     const path = `${directory}/${MEDIUM_FILE}`;
-    let number = this.#media.length;
-    if (await disk.exists(path)) {
-      number = Number((await disk.readFile(path)).toString());
-    } else {
-      const file = await disk.open(path, "create");
-      await file.writeDurable(Buffer.from(String(number)), 0);
-      await file.close();
-      await disk.syncDirectory(directory);
-      this.#media.push(new MemoryMedium());
-    }
+    const number = (await mediumIn(disk, path)) ?? (await this.#newMedium(disk, directory));
     const medium = this.#media[number];
     if (medium === undefined) throw new Error(`${path} names no medium`);
     if (directory === STORE) this.#serving = medium;
@@ -373,6 +364,16 @@ export class ClusterNode {
       strike: () => this.#strikeOn(medium),
       later: (run) => life.after(this.prng.below(30), run),
     });
+  }
+
+  async #newMedium(disk: Disk, directory: string): Promise<number> {
+    // It is there before its file can be: no crash leaves a number that another one gets.
+    const number = this.#media.push(new MemoryMedium()) - 1;
+    const file = await disk.open(`${directory}/${MEDIUM_FILE}`, "create");
+    await file.writeDurable(Buffer.from(String(number)), 0);
+    await file.close();
+    await disk.syncDirectory(directory);
+    return number;
   }
 
   /** The newest records of its store can no longer be read; how many. */
@@ -420,6 +421,19 @@ export class ClusterNode {
     await this.whileRunning(this.running.close());
     this.#end();
   }
+}
+
+/**
+ * Undefined where there is none yet. A crash while the file was made may have left its name and not
+ * what was written: nothing was ever stored there. Taken for a number it would be the first one,
+ * and the store of long ago would be back.
+ */
+async function mediumIn(disk: Disk, path: string): Promise<number | undefined> {
+  if (!(await disk.exists(path))) return undefined;
+  const text = (await disk.readFile(path)).toString();
+  if (/^\d+$/.test(text)) return Number(text);
+  await disk.remove(path);
+  return undefined;
 }
 
 function logger(write: (level: string, message: string, fields?: LogFields) => void): Logger {

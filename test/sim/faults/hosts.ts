@@ -38,6 +38,10 @@ function isRight(node: ClusterNode, damage: Damage): boolean {
   return !member.isQuarantined && member.status().leader !== 0n;
 }
 
+function isUp({ member, process }: ClusterNode): boolean {
+  return member !== undefined && !process.isPaused;
+}
+
 function isOfAll({ alarm, isScoped }: AlarmMember): boolean {
   return alarm === AlarmType.CORRUPT && isScoped !== true;
 }
@@ -124,9 +128,7 @@ export class Hosts {
   }
 
   areAllUp(): boolean {
-    return this.#cluster.nodes.every(({ member, process }) => {
-      return member !== undefined && !process.isPaused;
-    });
+    return this.#cluster.nodes.every(isUp);
   }
 
   /** It had applied more than `index` some time ago, and nobody has started since. */
@@ -221,12 +223,14 @@ export class Hosts {
   /**
    * As an operator does where writes were stopped, since too few members answered to tell who is
    * right: who is not is removed, writes are allowed, another one takes its place
-   * (docs/operating/care.md).
+   * (docs/operating/care.md). Nobody waits for a host whose member was removed: the removal may be
+   * made after the operator was told that its time is up.
    */
   #allowWrites(): void {
     const leader = this.#cluster.leader();
     const stopped = leader?.running.alarms().find(isOfAll);
-    if (leader === undefined || stopped === undefined || !this.areAllUp()) {
+    const areMembersUp = this.#cluster.nodes.every((node) => node.wasRemoved || isUp(node));
+    if (leader === undefined || stopped === undefined || !areMembersUp) {
       this.#stoppedSinceMs = undefined;
       return;
     }
@@ -243,10 +247,14 @@ export class Hosts {
   async #choose(leader: ClusterNode, stopped: AlarmMember, wrong?: ClusterNode): Promise<void> {
     const cluster = this.#cluster;
     const { memberId, alarm } = stopped;
-    const id = wrong?.member?.id;
     cluster.note(`an operator chooses: ${wrong?.host ?? "nobody"} is wrong`);
-    if (wrong !== undefined && id !== undefined) {
-      await cluster.ask<unknown>(leader, (member, waiter) => member.removeMember(id, waiter));
+    if (wrong !== undefined) {
+      const id = wrong.member?.id;
+      const row = leader.running.members().find((member) => member.id === id);
+      // None: an earlier attempt has removed it after all.
+      if (row !== undefined) {
+        await cluster.ask<unknown>(leader, (member, waiter) => member.removeMember(row.id, waiter));
+      }
       if (cluster.nodes.includes(wrong)) cluster.forget(wrong);
     }
     const at = cluster.leader() ?? leader;
