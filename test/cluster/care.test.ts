@@ -113,6 +113,31 @@ test("care: a state that goes wrong again and again → the member stays out, an
   await cluster.close();
 });
 
+// It took the store that it was sent long before for the cure, and its alarm back, again and again.
+test("care: a member that was far behind and was sent a store goes wrong later → it has the others' state within seconds (BT-f1)", async () => {
+  const settings = { snapshotCount: 20, snapshotCatchUpEntries: 10 };
+  const cluster = await Cluster.start({ seed: 903, size: 3, settings });
+  const workload = new Workload(cluster);
+  await cluster.untilLeader();
+  const wrong = cluster.followers()[0] as ClusterNode;
+  wrong.crash();
+  await writes(cluster, workload, { count: 60, prefix: "without it" });
+  await cluster.settled(wrong.start());
+  await cluster.untilEven();
+  assert.ok(cluster.snapshotsDelivered > 0, "the log alone did not do");
+  wrong.misapply("wrongValue");
+  await writes(cluster, workload, { count: 3, prefix: "mark", but: wrong });
+  await cluster.until(() => wrong.running.isQuarantined, "the quarantine");
+  const kinds = () => wrong.running.careLog.map(({ kind }) => kind);
+  await cluster.until(() => kinds().at(-1) === "healed", "it to be healed");
+  assert.deepEqual(kinds().slice(-3), ["quarantined", "replaced", "healed"]);
+  await writes(cluster, workload, { count: 20, prefix: "after" });
+  await cluster.untilEven();
+  await cluster.sameHash();
+  workload.check();
+  await cluster.close();
+});
+
 // A read that met a rotten record within a turn of the driver stopped the driver, and not the
 // member: it led on in a term that was over, and nobody ever told it.
 test("care: a linearizable read on the leader meets a rotten record → an answer; it hands over, takes another store and goes on (BT-f3)", async () => {
