@@ -161,7 +161,7 @@ describe(`bytes of a process's files, seed ${SEED}`, () => {
     await victim.kill();
     victim.launch();
     assert.equal(await untilWell(victim), 0);
-    assert.match(victim.server.log, /cannot open .*page \d+/);
+    await victim.server.says(/cannot open .*page \d+/);
     await alike();
   });
 });

@@ -28,11 +28,6 @@ async function assertSame(one: ClusterMember, other: ClusterMember): Promise<voi
   assert.equal(found.hash, hash);
 }
 
-/** Its log may come a moment after an answer that was given later. */
-async function told({ name, server }: ClusterMember, line: RegExp): Promise<void> {
-  await poll(`${name} says ${line}`, () => line.test(server.log));
-}
-
 test("catch-up: a member with an empty disk → the leader's own store and key index, the same HashKV, also after it was killed (PE-04, CL-08)", async (t) => {
   const cluster = await Cluster.start("holdfast", { members: 1, flags: FLAGS });
   t.after(() => cluster.dispose());
@@ -41,8 +36,8 @@ test("catch-up: a member with an empty disk → the leader's own store and key i
   await leader.client.must(METHODS.deleteRange, { key: Buffer.from("key 7") });
 
   const first = await cluster.add();
-  await told(first, /"taking over a snapshot".*"format":"store"/);
-  await told(first, /"restored the key index".*"checkpoint-revision":[1-9]/);
+  await first.server.says(/"taking over a snapshot".*"format":"store"/);
+  await first.server.says(/"restored the key index".*"checkpoint-revision":[1-9]/);
   await assertSame(leader, first);
   await write(first, 1500, 20);
   await assertSame(leader, first);
@@ -56,6 +51,6 @@ test("catch-up: a member with an empty disk → the leader's own store and key i
   await first.server.exited;
   await write(leader, 1520, 400);
   const second = await cluster.add();
-  await told(second, /"taking over a snapshot".*"format":"store"/);
+  await second.server.says(/"taking over a snapshot".*"format":"store"/);
   await assertSame(leader, second);
 });

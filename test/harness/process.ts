@@ -213,6 +213,13 @@ export class Server {
     return this.#log;
   }
 
+  /** Resolves when the log has such a line, which may come after an answer that was given later. */
+  async says(line: RegExp): Promise<void> {
+    await poll(`${this.kind} says ${line}`, () => line.test(this.#log)).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${this.tail()}`);
+    });
+  }
+
   get hasExited(): boolean {
     return this.#exit !== undefined;
   }
