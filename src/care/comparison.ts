@@ -47,13 +47,18 @@ export class Comparison {
   #compare(compared: Compared, digest: StateDigest): void {
     const agrees = this.#chain().agrees(digest);
     if (agrees === undefined) return;
-    compared.agrees = agrees;
-    if (agrees) {
-      compared.agreedAt = digest.index;
-      compared.differedAt = undefined;
-    } else {
-      compared.differedAt ??= digest.index;
+    const { index } = digest;
+    if (!agrees) {
+      compared.agrees = false;
+      compared.agreedAt = Math.min(compared.agreedAt, index - 1);
+      compared.differedAt ??= index;
+      return;
     }
+    // Answers to appends are of the last round index: what agreed before the difference does so yet.
+    if (compared.differedAt !== undefined && index < compared.differedAt) return;
+    compared.agrees = true;
+    compared.agreedAt = Math.max(compared.agreedAt, index);
+    compared.differedAt = undefined;
   }
 
   /** Among which entries a member began to differ; undefined when it does not. */

@@ -65,6 +65,34 @@ test("consistency: a state that a majority has at an index, or has had before �
   assert.equal(consistency.isDoubted(3n), false);
 });
 
+// Answers to appends name an index that may be older than that of the heartbeat before: with each of
+// them the difference was forgotten, and the store of a leader that had gone wrong given away.
+test("consistency: a member that differs says what it had before that → it differs still, and writes stop in time (BT-f1)", () => {
+  const { consistency, state } = setUp();
+  const right = apply(new StateChain(0, undefined), 10);
+  const before = right.current;
+  apply(apply(state.chain, 10), 20, 2);
+  apply(right, 20);
+  for (let nowMs = 0; nowMs < UNDECIDED_MS_MAX; nowMs += 100) {
+    consistency.reported(3n, right.current);
+    consistency.tick(nowMs);
+    consistency.reported(3n, before);
+    consistency.tick(nowMs + 50);
+    assert.equal(consistency.isDoubted(2n), true);
+  }
+  assert.deepEqual(actions(state.done), []);
+  consistency.tick(UNDECIDED_MS_MAX);
+  assert.deepEqual(actions(state.done), ["raise 0"]);
+});
+
+test("consistency: a member that agreed says what it had before that → it is still known to have agreed (BT-f2)", () => {
+  const { consistency, state } = setUp();
+  apply(state.chain, 20);
+  consistency.reported(2n, state.chain.current);
+  consistency.reported(2n, state.chain.at(10) as never);
+  assert.equal(consistency.isAttested(20, 3n), true);
+});
+
 // A leader that had gone wrong was contradicted by one of two others, lost the lead, got it again
 // with the vote of the other, which lagged, and gave it its store: the wrong state had a majority.
 test("consistency: who was contradicted before it lost the lead → its store is still not given away, until a majority has its state (BT-f2)", () => {
