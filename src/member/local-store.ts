@@ -24,6 +24,9 @@ import { Quota } from "./quota.ts";
 import { Scrubber } from "./scrubber.ts";
 import { hashStore } from "./store-image.ts";
 
+/** Of table `local`: no member's store brings the row to another. */
+const CURE_KEY = Buffer.from("cure");
+
 export interface LocalStoreOptions {
   readonly directory: string;
   readonly settings: {
@@ -56,6 +59,7 @@ export class LocalStore {
   readonly scrubber: Scrubber;
   readonly #checkpointer: IndexCheckpointer;
   readonly #options: LocalStoreOptions;
+  #isCure: boolean;
 
   /** Reads what is in `inner`, which belongs to the new store from here. */
   static async open(inner: Backend, options: LocalStoreOptions): Promise<LocalStore> {
@@ -80,6 +84,7 @@ export class LocalStore {
     const { timers, clock, logger, settings, onFatal } = options;
     this.#options = options;
     this.backend = backend;
+    this.#isCure = backend.get("local", CURE_KEY) !== undefined;
     this.chain = backend.chain;
     this.effects = backend.effects;
     this.store = store;
@@ -107,6 +112,21 @@ export class LocalStore {
         }),
     });
     this.#checkpointer = new IndexCheckpointer({ store, timers, logger });
+  }
+
+  /**
+   * It took the place of one that was damaged or wrong, and the alarm of that is not known to be
+   * gone. A restart between the two would have it replaced again, though nothing is wrong with it.
+   */
+  get isCure(): boolean {
+    return this.#isCure;
+  }
+
+  set isCure(isCure: boolean) {
+    if (isCure === this.#isCure) return;
+    this.#isCure = isCure;
+    if (isCure) this.backend.put("local", CURE_KEY, Buffer.from("1"));
+    else this.backend.delete("local", CURE_KEY);
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {

@@ -17,6 +17,7 @@ function setUp() {
   const local = {
     alarmSet: state,
     backend: { applied: { index: 7, term: 1 } },
+    isCure: false,
   };
   const driver = { isLeader: false, applied: 7, storeCaughtUp: () => undefined };
   const alarms = {
@@ -44,7 +45,7 @@ function setUp() {
     appliedLog: () => ({}) as AppliedLog,
     logger: {} as Logger,
   });
-  return { care, state };
+  return { care, state, local };
 }
 
 // It took back its alarm at once, again and again, served what was wrong between, and would have no
@@ -74,4 +75,24 @@ test("state care: the alarm that led to a store is met when the store is there �
   care.tick(50);
   assert.equal(care.wantsStore, false);
   assert.deepEqual(state.done, ["note quarantined", "healed"]);
+});
+
+test("state care: it starts with a store that took the place of a wrong one → its alarm is taken back, once the alarm is gone the store is as any other (BT-f1)", () => {
+  const { care, state, local } = setUp();
+  local.isCure = true;
+  state.scoped.push(ID);
+  assert.equal(care.isApplyHeld, false);
+  care.tick(0);
+  assert.deepEqual(state.done, ["note quarantined", "healed"]);
+  state.scoped.length = 0;
+  care.tick(50);
+  assert.equal(local.isCure, false);
+});
+
+test("state care: a record of such a store is damaged → it wants another one, also after a restart (BT-f3)", () => {
+  const { care, local } = setUp();
+  local.isCure = true;
+  care.damaged(new Error("a record is gone"));
+  assert.equal(care.wantsStore, true);
+  assert.equal(local.isCure, false);
 });

@@ -57,8 +57,6 @@ export interface StateCareOptions {
 export class StateCare {
   readonly consistency: Consistency;
   readonly #options: StateCareOptions;
-  /** It has another store since it was quarantined. */
-  #isHealed = false;
   #damage: Error | undefined;
   #wasQuarantined = false;
   #repeatAtMs: number | undefined;
@@ -105,13 +103,18 @@ export class StateCare {
   damaged(error: Error): void {
     if (this.#damage !== undefined) return;
     this.#damage = error;
-    this.#isHealed = false;
+    this.#options.local().isCure = false;
     this.#options.journal.note({
       kind: "damage",
       found: error.message,
       why: "what stands in the store is not what was written",
       done: "this member asks for another one's store",
     });
+  }
+
+  /** It has another store since it was quarantined. */
+  get #isHealed(): boolean {
+    return this.#options.local().isCure;
   }
 
   get #isInTrouble(): boolean {
@@ -129,7 +132,7 @@ export class StateCare {
     if (isInTrouble !== this.#wasQuarantined) this.#changed(isInTrouble, nowMs);
     if (!isInTrouble) {
       // A store that came long ago, as to any follower that is far behind, heals nothing of now.
-      this.#isHealed = false;
+      this.#options.local().isCure = false;
       return;
     }
     const { driver, alarms, id, cluster } = this.#options;
@@ -266,7 +269,7 @@ export class StateCare {
     }
     this.consistency.storeReplaced();
     this.#damage = undefined;
-    this.#isHealed = true;
+    this.#options.local().isCure = true;
     this.#options.driver().storeCaughtUp();
   }
 }

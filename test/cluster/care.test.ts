@@ -138,6 +138,32 @@ test("care: a member that was far behind and was sent a store goes wrong later �
   await cluster.close();
 });
 
+// Each restart before its alarm was gone cost another store, and the third one had it stay out.
+test("care: a member starts again when it has the others' store and still its alarm → it needs no other store (BT-f1)", async () => {
+  const cluster = await Cluster.start({ seed: 904, size: 3 });
+  const workload = new Workload(cluster);
+  await cluster.untilLeader();
+  const wrong = cluster.followers()[0] as ClusterNode;
+  const others = cluster.nodes.filter((node) => node !== wrong);
+  await writes(cluster, workload, { count: 10, prefix: "before" });
+  wrong.misapply("wrongValue");
+  await writes(cluster, workload, { count: 3, prefix: "mark", but: wrong });
+  await cluster.until(() => wrong.counts.storesReplaced === 1, "another store");
+  for (const node of others) node.kill();
+  // Without the others its alarm stays, and its store is on the disk.
+  await cluster.run(2_000);
+  assert.equal(wrong.running.isQuarantined, true);
+  wrong.crash();
+  await cluster.startAll();
+  await cluster.until(() => !wrong.running.isQuarantined, "the end of the quarantine");
+  await writes(cluster, workload, { count: 10, prefix: "after" });
+  await cluster.untilEven();
+  assert.equal(wrong.counts.storesReplaced, 1);
+  await cluster.sameHash();
+  workload.check();
+  await cluster.close();
+});
+
 // A read that met a rotten record within a turn of the driver stopped the driver, and not the
 // member: it led on in a term that was over, and nobody ever told it.
 test("care: a linearizable read on the leader meets a rotten record → an answer; it hands over, takes another store and goes on (BT-f3)", async () => {
