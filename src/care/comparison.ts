@@ -54,7 +54,7 @@ export class Comparison {
       compared.differedAt ??= index;
       return;
     }
-    // Answers to appends are of the last round index: what agreed before the difference does so yet.
+    // Answers to appends are of the last round index: it may be of before the difference.
     if (compared.differedAt !== undefined && index < compared.differedAt) return;
     compared.agrees = true;
     compared.agreedAt = Math.max(compared.agreedAt, index);

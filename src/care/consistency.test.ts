@@ -65,8 +65,8 @@ test("consistency: a state that a majority has at an index, or has had before â†
   assert.equal(consistency.isDoubted(3n), false);
 });
 
-// Answers to appends name an index that may be older than that of the heartbeat before: with each of
-// them the difference was forgotten, and the store of a leader that had gone wrong given away.
+// Answers to appends name an index that may be older than that of the heartbeat before: with each
+// one the difference was forgotten, and the store of a leader that had gone wrong given away.
 test("consistency: a member that differs says what it had before that â†’ it differs still, and writes stop in time (BT-f1)", () => {
   const { consistency, state } = setUp();
   const right = apply(new StateChain(0, undefined), 10);
