@@ -5,6 +5,7 @@ import { systemDigests } from "../../src/host/index.ts";
 import { type Beginning, type MemberSettings, openMember } from "../../src/member/index.ts";
 import type { Disk, LogFields, Logger } from "../../src/seam/index.ts";
 import {
+  DiskCrashed,
   type DiskImage,
   type ManualTime,
   SimulatedDisk,
@@ -39,6 +40,8 @@ export interface NodeContext {
 /** How a member says that its disk went back in time. */
 const ACCUSED = "this member's disk went back in time";
 
+/** What a call of a disk says whose machine crashed meanwhile. */
+const CRASHED = new DiskCrashed().message;
 /** Findings of care that say that this member's own state or files are not right. */
 const OWN_FINDINGS = new Set<unknown>(["suspect", "damage", "quarantined", "hardware"]);
 /** Those that say so of some member. */
@@ -226,6 +229,8 @@ export class ClusterNode {
     }
     if (message === "this member is back as a voter") counts.comebacks += 1;
     if (!message.startsWith("care: ")) return;
+    // The process is gone in the middle of what it said.
+    if (fields?.["found"] === CRASHED) return;
     const kind = fields?.["kind"];
     counts.careNotes += 1;
     if (kind === "quarantined") counts.quarantines += 1;
