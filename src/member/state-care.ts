@@ -225,33 +225,30 @@ export class StateCare {
    * Settles when others attest what this member had at `index`, or nobody is there to do so;
    * rejects when they do not. Who is given a wrong state would be the next to attest it.
    */
-  attested(index: number, to: bigint): Promise<void> {
+  async attested(index: number, to: bigint): Promise<void> {
     const { consistency } = this;
-    const { timers, local } = this.#options;
-    return new Promise((resolve, reject) => {
-      let waitedMs = 0;
-      const look = (): void => {
-        if (consistency.isAttested(index, to)) return resolve();
-        waitedMs += POLL_MS;
-        if (waitedMs < ATTEST_WAIT_MS) return void timers.after(POLL_MS, look);
-        const isDoubted = consistency.isDoubted(to) || local().alarmSet.isCorrupt;
-        if (!isDoubted) return resolve();
-        reject(new Error(`the others have another state than this member's at index ${index}`));
-      };
-      look();
-    });
+    if (await this.#within(ATTEST_WAIT_MS, () => consistency.isAttested(index, to))) return;
+    if (!consistency.isDoubted(to) && !this.#options.local().alarmSet.isCorrupt) return;
+    throw new Error(`the others have another state than this member's at index ${index}`);
   }
 
   /** Settles when the log here reaches `point`, so that a store of it can be gone on from. */
-  reaches({ index }: AppliedPoint): Promise<void> {
-    const { driver, timers } = this.#options;
-    return new Promise((resolve, reject) => {
+  async reaches({ index }: AppliedPoint): Promise<void> {
+    const { driver } = this.#options;
+    if (await this.#within(RESYNC_WAIT_MS, () => driver().committed >= index)) return;
+    throw new Error(`the log reaches index ${driver().committed}, the store ${index}`);
+  }
+
+  /** Whether `isSo` became true in that time. */
+  #within(waitMs: number, isSo: () => boolean): Promise<boolean> {
+    const { timers } = this.#options;
+    return new Promise((resolve) => {
       let waitedMs = 0;
       const look = (): void => {
-        if (driver().committed >= index) return resolve();
+        if (isSo()) return resolve(true);
         waitedMs += POLL_MS;
-        if (waitedMs < RESYNC_WAIT_MS) return void timers.after(POLL_MS, look);
-        reject(new Error(`the log reaches index ${driver().committed}, the store ${index}`));
+        if (waitedMs >= waitMs) return resolve(false);
+        timers.after(POLL_MS, look);
       };
       look();
     });
