@@ -6,13 +6,14 @@
  * BYTES_RUNS says how many bytes, in turn while the member is down and while it runs; SEED which.
  */
 import assert from "node:assert/strict";
-import { closeSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Prng } from "../../src/base/index.ts";
 import { METHODS } from "../harness/client.ts";
 import { Cluster, type ClusterMember } from "../harness/cluster.ts";
 import { numberFromEnv, poll } from "../harness/process.ts";
+import { flipBit, storeFileOf } from "../harness/store-file.ts";
 
 const SEED = numberFromEnv("SEED", 1);
 const RUNS = numberFromEnv("BYTES_RUNS", 2);
@@ -37,25 +38,14 @@ function filesOf(member: ClusterMember): string[] {
     .filter((path) => statSync(path).isFile() && statSync(path).size > 0);
 }
 
-function flip({ path, at, bit }: Flip): void {
-  const file = openSync(path, "r+");
-  const byte = Buffer.alloc(1);
-  readSync(file, byte, 0, 1, at);
-  byte[0] = (byte[0] as number) ^ (1 << bit);
-  writeSync(file, byte, 0, 1, at);
-  closeSync(file);
-}
-
 /** Mostly where LMDB keeps its own structures; else anywhere in any file. */
 function pick(prng: Prng, member: ClusterMember): Flip {
-  const files = filesOf(member);
-  const store = files.find((path) => /\/store\/data-\d+\.mdb$/.test(path));
-  assert.ok(store !== undefined, files.join(" "));
   const bit = prng.below(8);
   if (prng.chance(0.3)) {
-    const path = prng.pick(files);
+    const path = prng.pick(filesOf(member));
     return { path, at: prng.below(statSync(path).size), bit };
   }
+  const store = storeFileOf(member);
   const page = prng.below(Math.floor(statSync(store).size / PAGE_BYTES));
   // Meta pages have more of it.
   const headBytes = page < 2 ? 160 : 64;
@@ -117,16 +107,6 @@ describe(`bytes of a process's files, seed ${SEED}`, () => {
     });
   }
 
-  async function alike(): Promise<void> {
-    const hashes = new Set<string>();
-    for (const { client } of cluster.members) {
-      await client.must(METHODS.range, { key: keyOf(0) });
-      const { hash, compactRevision } = await client.must(METHODS.hashKv, {});
-      hashes.add(`${hash} ${compactRevision}`);
-    }
-    assert.equal(hashes.size, 1, [...hashes].join(", "));
-  }
-
   test(`bytes: ${RUNS} in the files of a member that is down, or runs → right or refused, the others go on, well again without a person; no loop of ends (BT-f3)`, async (t) => {
     const prng = new Prng(SEED);
     for (let round = 0; round < RUNS; round += 1) {
@@ -137,11 +117,11 @@ describe(`bytes of a process's files, seed ${SEED}`, () => {
       const name = relative(victim.dataDirectory, chosen.path);
       const where = `${name} byte ${chosen.at} bit ${chosen.bit}, ${isDown ? "down" : "running"}`;
       try {
-        flip(chosen);
+        flipBit(chosen.path, chosen.at, chosen.bit);
         await goesOn(victim);
         if (isDown) victim.launch();
         const deaths = await untilWell(victim);
-        await alike();
+        await cluster.assertAlike();
         const isHealed = /"care: /.test(victim.server.log);
         t.diagnostic(`${where}: ${deaths} ends${isHealed ? ", healed" : ""}`);
       } catch (error) {
@@ -152,9 +132,9 @@ describe(`bytes of a process's files, seed ${SEED}`, () => {
 
   test("bytes: every page of the store is damaged under a member that is killed then → it starts once, and has another's store (BT-f3)", async () => {
     const [victim] = (await cluster.followers()) as [ClusterMember];
-    const store = filesOf(victim).find((path) => /\/store\/data-\d+\.mdb$/.test(path)) as string;
+    const store = storeFileOf(victim);
     for (let page = 2; page < Math.floor(statSync(store).size / PAGE_BYTES); page += 1) {
-      for (const bit of [4, 5, 6, 7]) flip({ path: store, at: page * PAGE_BYTES + 23, bit });
+      for (const bit of [4, 5, 6, 7]) flipBit(store, page * PAGE_BYTES + 23, bit);
     }
     await goesOn(victim);
     // As a crash would: the store was not closed.
@@ -162,6 +142,6 @@ describe(`bytes of a process's files, seed ${SEED}`, () => {
     victim.launch();
     assert.equal(await untilWell(victim), 0);
     await victim.server.says(/cannot open .*page \d+/);
-    await alike();
+    await cluster.assertAlike();
   });
 });

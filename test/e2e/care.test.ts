@@ -3,22 +3,14 @@
  * go on, and the member is well again without a person (E4, BT-f3, BT-f4).
  */
 import assert from "node:assert/strict";
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Prng } from "../../src/base/index.ts";
 import { METHODS } from "../harness/client.ts";
 import { Cluster, type ClusterMember } from "../harness/cluster.ts";
 import { poll } from "../harness/process.ts";
+import { flipBit, storeFileOf } from "../harness/store-file.ts";
 
 const KEYS = 200;
 const SEED = Number(process.env["SEED"] ?? 1);
@@ -31,13 +23,6 @@ const CLUSTER_ROUNDS = 6;
 const keyOf = (number: number): Buffer => Buffer.from(`key-${number}`);
 const valueOf = (number: number, round: number): Buffer =>
   Buffer.from(`value ${number} of round ${round} ${"v".repeat(200)}`);
-
-function storeFile(member: ClusterMember): string {
-  const directory = join(member.dataDirectory, "member", "store");
-  const name = readdirSync(directory).find((file) => file.endsWith(".mdb"));
-  assert.ok(name !== undefined, `no store in ${directory}`);
-  return join(directory, name);
-}
 
 function logFile(member: ClusterMember): string {
   const directory = join(member.dataDirectory, "member", "wal");
@@ -110,16 +95,6 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
     return refusals;
   }
 
-  async function alike(): Promise<void> {
-    const hashes = new Set<string>();
-    for (const { client } of cluster.members) {
-      await client.must(METHODS.range, { key: keyOf(0) });
-      const { hash, compactRevision } = await client.must(METHODS.hashKv, {});
-      hashes.add(`${hash} ${compactRevision}`);
-    }
-    assert.equal(hashes.size, 1, [...hashes].join(", "));
-  }
-
   /** What is written is in the store's file and nowhere in memory: the store moves to another. */
   async function written(member: ClusterMember): Promise<void> {
     await member.client.must(METHODS.range, { key: keyOf(0) });
@@ -137,12 +112,12 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
       const victim = await pick(round % 2 === 0 ? [await cluster.leader()] : undefined);
       const number = prng.below(KEYS);
       await written(victim);
-      assert.ok(flip(storeFile(victim), valueOf(number, round)) > 0);
+      assert.ok(flip(storeFileOf(victim), valueOf(number, round)) > 0);
       const other = cluster.members.find((member) => member !== victim) as ClusterMember;
       const refusals = await healed(victim, number, round);
       assert.ok(refusals.length > 0, "the damage was met");
       await other.client.must(METHODS.put, { key: Buffer.from("goes on"), value: keyOf(round) });
-      await alike();
+      await cluster.assertAlike();
     }
   });
 
@@ -155,14 +130,12 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
     const bytes = readFileSync(path);
     const at = bytes.indexOf(valueOf(3, ROUNDS));
     assert.ok(at > 0, "the value is in the log");
-    const file = openSync(path, "r+");
-    writeSync(file, Buffer.from([(bytes[at] as number) ^ 1]), 0, 1, at);
-    closeSync(file);
+    flipBit(path, at, 0);
     await poll("the segment to go", async () => !existsSync(path), HEALED_MS_MAX);
     await victim.stop();
     await victim.start();
     await healed(victim, 3, ROUNDS);
-    await alike();
+    await cluster.assertAlike();
   });
 
   test("store: cut in halves, or gone, while the member was down → it starts without it and takes another's (BT-f3)", async () => {
@@ -171,12 +144,12 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
       const victim = await pick();
       await written(victim);
       await victim.stop();
-      const path = storeFile(victim);
+      const path = storeFileOf(victim);
       if (how === "gone") rmSync(path);
       else writeFileSync(path, readFileSync(path).fill(0xa5, 8192));
       await victim.start();
       await healed(victim, 7, 100);
-      await alike();
+      await cluster.assertAlike();
     }
   });
 });

@@ -4,12 +4,12 @@
  * machine that has nothing else to do.
  */
 import assert from "node:assert/strict";
-import { openSync, readdirSync, readSync, closeSync, statSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { openSync, readSync, closeSync, statSync, writeSync } from "node:fs";
 import { test } from "node:test";
 import { METHODS } from "../harness/client.ts";
 import { Cluster, type ClusterMember } from "../harness/cluster.ts";
 import { numberFromEnv, poll } from "../harness/process.ts";
+import { storeFileOf } from "../harness/store-file.ts";
 
 const MEGABYTES = numberFromEnv("HEAL_MB", 4);
 const IS_LIMITED = process.env["HEAL_LIMITS"] === "1";
@@ -21,13 +21,6 @@ const HEALED_MS_WANTED = 10_000;
 const SLOWER_MAX = 2;
 /** Bytes that stand in one value and in no other. */
 const MARK = Buffer.from("this one is going to rot");
-
-function storeFile(member: ClusterMember): string {
-  const directory = join(member.dataDirectory, "member", "store");
-  const name = readdirSync(directory).find((file) => file.endsWith(".mdb"));
-  assert.ok(name !== undefined);
-  return join(directory, name);
-}
 
 /** Flips a bit wherever the mark stands. */
 function rot(path: string): number {
@@ -123,8 +116,8 @@ test(`heal time: a value rots in a store of ${MEGABYTES} MB → another's store,
     await poll("enough writes", hasEnough, HEALED_MS_MAX);
     await normal.end();
 
-    const sizeMb = statSync(storeFile(victim)).size / 1_000_000;
-    assert.ok(rot(storeFile(victim)) > 0);
+    const sizeMb = statSync(storeFileOf(victim)).size / 1_000_000;
+    assert.ok(rot(storeFileOf(victim)) > 0);
     const meanwhile = writer(leader);
     const sinceMs = performance.now();
     const refused = await victim.client.call(METHODS.range, { key: Buffer.from("rots") });

@@ -3,6 +3,7 @@
  * killed, stopped, frozen, wiped and started again; members can be added and removed. Everything
  * waits for what happens, and nothing outlives the test.
  */
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -349,6 +350,17 @@ export class Cluster {
     const member = this.#make(name, place, initial.flat().join(","), "existing");
     this.#members.push(member);
     return member;
+  }
+
+  /** HashKV is the same on all, once each has what the others have. */
+  async assertAlike(): Promise<void> {
+    const hashes = new Set<string>();
+    for (const { client } of this.members) {
+      await client.must(METHODS.range, { key: Buffer.from("key-0") });
+      const { hash, compactRevision } = await client.must(METHODS.hashKv, {});
+      hashes.add(`${hash} ${compactRevision}`);
+    }
+    assert.equal(hashes.size, 1, [...hashes].join(", "));
   }
 
   /** A new voter that serves. */

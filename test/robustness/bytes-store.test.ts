@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -19,6 +19,7 @@ import { MemoryPageFile } from "../../src/backend/page-file.ts";
 import { DamagedPages } from "../../src/backend/page-tree.ts";
 import { Prng } from "../../src/base/index.ts";
 import { numberFromEnv } from "../harness/process.ts";
+import { storeFileIn } from "../harness/store-file.ts";
 
 const SEED = numberFromEnv("SEED", 1);
 const IS_LONG = process.env["LONG_SUITE"] === "1";
@@ -59,9 +60,7 @@ async function makeStore(directory: string): Promise<string> {
   await write(2, 30);
   await write(2, 30);
   await backend.close();
-  const name = readdirSync(directory).find((file) => file.endsWith(".mdb"));
-  assert.ok(name !== undefined);
-  return join(directory, name);
+  return storeFileIn(directory);
 }
 
 function walkFinds(bytes: Buffer): boolean {
