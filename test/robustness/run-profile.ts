@@ -38,16 +38,20 @@ const REST_MAX_MS = 2_000;
 const CALM_MS = 1_000;
 /** A leader that was elected meanwhile gives leases their whole time again, and some more. */
 const LEASE_SLACK_MS = 8_000;
+/** What clients ask for together while everybody answers: faults cost up to half of it. */
+const ASKED_PER_SECOND = 250;
 const SNAPSHOT_FLAGS = ["--snapshot-count", "1000"];
 
 /** At least a hundred requests a second, and not all clients hung on a member that is frozen. */
 function forProcesses(profile: Profile): Profile {
+  const clients = profile.clients * 2;
+  const controllers = profile.controllers * 3;
   return {
     ...profile,
-    clients: profile.clients * 2,
-    controllers: profile.controllers * 3,
+    clients,
+    controllers,
     leaseClients: profile.leaseClients * 2,
-    restMaxMs: 25,
+    restMaxMs: (2 * 1_000 * (clients + controllers)) / ASKED_PER_SECOND,
     keys: profile.keys * 2,
     timeoutMs: 500,
     hasAlarms: false,
