@@ -53,13 +53,16 @@ async function contentOf(path: string): Promise<string> {
   }
 }
 
+/** More than the pages that are free have room for. */
+const ROWS = 8;
+
 /** Rows come and go, so that pages are taken and given back. */
 function write(environment: Environment): void {
   const database = environment.tables.get("lease");
   if (database === undefined) throw new Error("no table of leases");
   for (const bytes of [3_000, 20, 9_000]) {
     environment.root.transactionSync(() => {
-      for (let number = 0; number < 20; number += 1) {
+      for (let number = 0; number < ROWS; number += 1) {
         const key = Buffer.from(`lease ${number}`);
         if (bytes === 20) database.removeSync(key);
         else database.putSync(key, Buffer.alloc(bytes, number));
@@ -75,10 +78,11 @@ interface Contents {
 }
 
 async function outcomeOf(number: number, path: string, wanted: Contents): Promise<string> {
-  const bytes = Buffer.from(whole);
   const at = Math.floor(number / 8);
-  bytes[at] = (bytes[at] as number) ^ (1 << (number % 8));
-  writeFileSync(path, bytes);
+  const was = whole[at] as number;
+  whole[at] = was ^ (1 << (number % 8));
+  writeFileSync(path, whole);
+  whole[at] = was;
   try {
     const content = await contentOf(path);
     if (content === wanted.now) return "same";

@@ -1,31 +1,26 @@
 /**
- * Every bit of a store's file, flipped in turn: the walk over its pages finds it before LMDB is let
- * at the file, or the row's own checksum does, or nobody looks at the byte. Never another row, and
+ * Bytes of a store's file, flipped in turn: the walk over its pages finds it before LMDB is let at
+ * the file, or the row's own checksum does, or nobody looks at the byte. Never another row, and
  * never a process that ends.
  *
- * LONG_SUITE=1 takes every byte, with one of its bits each; BYTES_SECONDS ends it earlier,
- * BYTES_FROM goes on from a byte, BYTES_STRIDE=8 lets LMDB at one in eight of those that are left.
+ * LONG_SUITE=1 takes every byte, with one of its bits each; BYTES_STRIDE takes one in so many.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { openLmdbBackend } from "../../src/backend/index.ts";
+import { openLmdbBackend, type Table } from "../../src/backend/index.ts";
 import { checkPages } from "../../src/backend/page-check.ts";
 import { MemoryPageFile } from "../../src/backend/page-file.ts";
 import { DamagedPages } from "../../src/backend/page-tree.ts";
 import { Prng } from "../../src/base/index.ts";
+import { feed } from "../harness/feed.ts";
 import { numberFromEnv } from "../harness/process.ts";
 import { storeFileIn } from "../harness/store-file.ts";
 
 const SEED = numberFromEnv("SEED", 1);
 const IS_LONG = process.env["LONG_SUITE"] === "1";
-const FROM = numberFromEnv("BYTES_FROM", 0);
-const SECONDS = numberFromEnv("BYTES_SECONDS", 3_600);
-/** Of the bytes that the walk leaves, every so many are opened. */
 const STRIDE = numberFromEnv("BYTES_STRIDE", 1);
 /** Short form: bytes that are flipped, and those of them that LMDB is let at. */
 const WALKED = 4_000;
@@ -35,30 +30,33 @@ const PAGE_BYTES = 4_096;
 const STORES_PER_PROCESS = 1_000;
 const CHILD = join(import.meta.dirname, "../harness/flip-process.ts");
 
-/** Trees of depth 1 and 2, a value of several pages, pages that are free: all in 100 kB. */
+/**
+ * Small, and all kinds of pages: trees of depth 1 and 2, a value of several pages, rows of each
+ * table that has any, pages that are free.
+ */
 async function makeStore(directory: string): Promise<string> {
   const backend = await openLmdbBackend({ directory });
   const prng = new Prng(SEED);
   let index = 0;
-  const write = async (rows: number, valueBytes: number): Promise<void> => {
+  const write = async (rows: number, valueBytes: number, tables: readonly Table[]) => {
     for (let row = 0; row < rows; row += 1) {
       index += 1;
       const key = Buffer.alloc(17);
       key.writeUInt32BE(index, 4);
       backend.put("key", key, prng.bytes(valueBytes + prng.below(valueBytes)));
     }
-    for (const table of ["auth", "members", "alarm", "lease"] as const) {
+    for (const table of tables) {
       backend.put(table, Buffer.from(`${table} ${index}`), prng.bytes(60));
     }
     backend.setApplied({ index, term: 2 });
     await backend.commit();
   };
-  await write(120, 100);
-  await write(1, 4_500);
+  await write(50, 100, ["auth", "members", "alarm", "lease"]);
+  await write(1, 4_500, ["alarm"]);
   // Nothing is free then, and after two batches little is.
   await backend.defragment();
-  await write(2, 30);
-  await write(2, 30);
+  await write(2, 30, ["lease"]);
+  await write(2, 30, ["lease"]);
   await backend.close();
   return storeFileIn(directory);
 }
@@ -88,62 +86,46 @@ describe(`bytes of a store, seed ${SEED}`, () => {
   /** Bit numbers: one bit of each byte that has a turn. */
   function chosen(): number[] {
     const prng = new Prng(SEED);
-    const bytes = IS_LONG
-      ? Array.from({ length: Math.max(0, whole.length - FROM) }, (_, at) => FROM + at)
-      : Array.from({ length: WALKED }, () => prng.below(whole.length));
-    return bytes.map((at) => at * 8 + prng.below(8));
-  }
-
-  /** Feeds one process; answers what each came to. Whatever is missing ended the process. */
-  async function feed(bits: readonly number[]): Promise<Map<number, string>> {
-    const outcomes = new Map<number, string>();
-    const place = mkdtempSync(join(directory, "work-"));
-    const child = spawn(process.execPath, [CHILD, file, place], {
-      stdio: ["pipe", "pipe", "ignore"],
+    const count = IS_LONG ? Math.ceil(whole.length / STRIDE) : WALKED;
+    return Array.from({ length: count }, (_, turn) => {
+      const at = IS_LONG ? turn * STRIDE : prng.below(whole.length);
+      return at * 8 + prng.below(8);
     });
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(bits.map((bit) => `${bit}\n`).join(""));
-    for await (const line of createInterface({ input: child.stdout })) {
-      const [bit = "", ...outcome] = line.split(" ");
-      outcomes.set(Number(bit), outcome.join(" "));
-    }
-    rmSync(place, { recursive: true, force: true });
-    return outcomes;
   }
 
-  test("store: any byte is flipped → found by the walk, or by a row's checksum, or unused; no process ends, no other row (BT-f3)", async (t) => {
-    const endMs = performance.now() + SECONDS * 1_000;
-    const bits = chosen();
-    const silent: number[] = [];
-    let walked = 0;
-    for (const bit of bits) {
-      if (performance.now() > endMs) break;
+  /** Of the bits, those that the walk does not find. */
+  function silentOf(bits: readonly number[]): number[] {
+    return bits.filter((bit) => {
       const at = Math.floor(bit / 8);
       const was = whole[at] as number;
       whole[at] = was ^ (1 << (bit % 8));
-      if (!isHeadless(bit) && walkFinds(whole)) walked += 1;
-      else silent.push(bit);
+      const isSilent = isHeadless(bit) || !walkFinds(whole);
       whole[at] = was;
-    }
-    const opened = IS_LONG ? silent.filter((_, at) => at % STRIDE === 0) : silent.slice(0, OPENED);
+      return isSilent;
+    });
+  }
+
+  test("store: any byte is flipped → found by the walk, or by a row's checksum, or unused; no process ends, no other row (BT-f3)", async (t) => {
+    const bits = chosen();
+    const silent = silentOf(bits);
+    const opened = IS_LONG ? silent : silent.slice(0, OPENED);
     const counts = { same: 0, before: 0, found: 0 };
     for (let lo = 0; lo < opened.length; lo += STORES_PER_PROCESS) {
-      if (performance.now() > endMs) {
-        t.diagnostic(`out of time: BYTES_FROM=${Math.floor((opened[lo] as number) / 8)} goes on`);
-        break;
-      }
       const part = opened.slice(lo, lo + STORES_PER_PROCESS);
-      const outcomes = await feed(part);
+      const work = mkdtempSync(join(directory, "work-"));
+      const outcomes = await feed({ program: CHILD, args: [file, work] }, part.map(String));
+      rmSync(work, { recursive: true, force: true });
       for (const bit of part) {
-        const outcome = outcomes.get(bit) ?? "never begun";
+        const outcome = outcomes.get(String(bit)) ?? "never begun";
         assert.match(outcome, /^(same|before|found)/, `bit ${bit}, byte ${Math.floor(bit / 8)}`);
         counts[outcome.split(" ")[0] as keyof typeof counts] += 1;
       }
     }
+    const walked = bits.length - silent.length;
     t.diagnostic(
-      `${bits.length} of ${whole.length} bytes: ${walked} found by the walk, of ${silent.length} ` +
-        `others ${counts.found} found by checksums and counts, ${counts.before} lead to the ` +
-        `commit before, ${counts.same} unused`,
+      `${bits.length} of ${whole.length} bytes: ${walked} found by the walk; of ${silent.length} ` +
+        `others, ${opened.length} opened: ${counts.found} found by checksums and counts, ` +
+        `${counts.before} lead to the commit before, ${counts.same} unused`,
     );
     assert.ok(walked > 0 && counts.found > 0 && counts.same > 0);
   });

@@ -1,0 +1,28 @@
+/** One process that works off lines of its standard input, and says what each came to. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+export interface Feed {
+  /** A TypeScript file, and what it is called with. */
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * The process answers `<line> <outcome>`, or several of these, of which the last counts. A line
+ * that is missing from what comes back was never begun: the process ended before.
+ */
+export async function feed(
+  { program, args }: Feed,
+  lines: readonly string[],
+): Promise<Map<string, string>> {
+  const outcomes = new Map<string, string>();
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "ignore"] });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(lines.map((line) => `${line}\n`).join(""));
+  for await (const answer of createInterface({ input: child.stdout })) {
+    const [line = "", ...outcome] = answer.split(" ");
+    outcomes.set(line, outcome.join(" "));
+  }
+  return outcomes;
+}
