@@ -67,6 +67,24 @@ test("progress: after a snapshot → probing goes on behind it", () => {
   assert.deepEqual([progress.state, progress.next, progress.pendingSnapshot], ["probe", 21, 0]);
 });
 
+// A member that started again just after an election was sent a whole store, whatever its log had:
+// the new leader knew nothing of it yet, and went back to the beginning of the log.
+test("progress: what it acknowledged is forgotten → probing goes on where the logs may meet", () => {
+  const replicate = replicating(7);
+  replicate.sent(3, 10);
+  replicate.forget();
+  assert.deepEqual([replicate.state, replicate.match, replicate.next], ["probe", 0, 8]);
+  replicate.forget();
+  assert.equal(replicate.next, 8, "twice");
+  const probe = new Progress({ ...OPTIONS, next: 10 });
+  probe.forget();
+  assert.deepEqual([probe.state, probe.match, probe.next], ["probe", 0, 10]);
+  const snapshot = new Progress(OPTIONS);
+  snapshot.becomeSnapshot(20);
+  snapshot.forget();
+  assert.deepEqual([snapshot.state, snapshot.match, snapshot.next], ["probe", 0, 21]);
+});
+
 test("progress: a commit index that was sent → not sent again, unless the log stepped back", () => {
   const progress = replicating(7);
   progress.sent(3, 10);

@@ -84,9 +84,12 @@ export class Progress {
     this.#capSentCommit();
   }
 
-  /** What the member acknowledged counts no more; where its log may meet ours is kept. */
+  /**
+   * What the member acknowledged counts no more; where its log may meet ours is kept. Behind 0, which
+   * is all that a new leader knows it to hold, it would need a whole store.
+   */
   forget(): void {
-    const next = this.#match + 1;
+    const next = this.state === "replicate" ? this.#match + 1 : this.#next;
     this.#enter("probe");
     this.#match = 0;
     this.#next = next;
