@@ -131,18 +131,25 @@ export interface Backend {
 
 /**
  * When a batch is due. etcd's rhythm is 100 ms or 10 000 operations; the log has made the writes
- * durable, so the only price of a longer one is a replay of that much more at a start, while each
- * commit's own syncs stand in the way of the log's (decision 0008).
+ * durable, so the only price of a longer one is a replay of that much more at a start, which the
+ * operations limit, while each commit's own syncs stand in the way of the log's (decision 0008).
  */
-export const COMMIT_INTERVAL_MS = 500;
-export const COMMIT_OPERATIONS = 10_000;
+export interface CommitRhythm {
+  readonly intervalMs: number;
+  readonly operations: number;
+}
+export const COMMIT_RHYTHM: CommitRhythm = { intervalMs: 5_000, operations: 10_000 };
 /** Large values fill memory before they fill the count. */
 export const COMMIT_BYTES = 8 * 1024 * 1024;
 
 /** Whether the driver should call `commit` now, `sinceLastMs` after it did so last. */
-export function shouldCommit(backend: Backend, sinceLastMs: number): boolean {
-  if (backend.pendingOperations >= COMMIT_OPERATIONS) return true;
+export function shouldCommit(
+  backend: Backend,
+  sinceLastMs: number,
+  rhythm: CommitRhythm = COMMIT_RHYTHM,
+): boolean {
+  if (backend.pendingOperations >= rhythm.operations) return true;
   if (backend.pendingBytes >= COMMIT_BYTES) return true;
-  if (sinceLastMs < COMMIT_INTERVAL_MS) return false;
+  if (sinceLastMs < rhythm.intervalMs) return false;
   return backend.pendingOperations > 0 || backend.applied.index !== backend.durable.index;
 }

@@ -12,7 +12,7 @@ import {
   type Machine,
   type MemberRecord,
 } from "../apply/index.ts";
-import { type Backend, COMMIT_BYTES, COMMIT_OPERATIONS } from "../backend/index.ts";
+import { type Backend, COMMIT_BYTES, COMMIT_RHYTHM } from "../backend/index.ts";
 import { MalformedError } from "../base/index.ts";
 import { openLessor } from "../lease/index.ts";
 import { openStore, type Store } from "../mvcc/index.ts";
@@ -73,7 +73,7 @@ export class Replay {
       this.#apply(entry);
       if ((position + 1) % SLICE_ENTRIES !== 0) continue;
       const isDue =
-        backend.pendingOperations >= COMMIT_OPERATIONS || backend.pendingBytes >= COMMIT_BYTES;
+        backend.pendingOperations >= COMMIT_RHYTHM.operations || backend.pendingBytes >= COMMIT_BYTES;
       await (isDue ? backend.commit() : this.#turn());
     }
     await backend.commit();

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { COMMIT_INTERVAL_MS, MemoryBackend } from "../backend/index.ts";
+import { COMMIT_RHYTHM, MemoryBackend } from "../backend/index.ts";
 import { ManualTime } from "../testing/manual-time.ts";
 import { CommitPacer } from "./commit-pacer.ts";
 
-function setUp(settle: "auto" | "manual" = "auto") {
+const INTERVAL_MS = 700;
+
+function setUp(rhythm = { intervalMs: INTERVAL_MS, operations: 0 }) {
   const time = new ManualTime();
-  const backend = new MemoryBackend({ settle });
+  const backend = new MemoryBackend();
   const durable: number[] = [];
   const fatal: Error[] = [];
   const pacer = new CommitPacer({
     backend,
+    rhythm,
     timers: time,
     clock: time,
     onDurable: (point) => durable.push(point.index),
@@ -28,7 +31,7 @@ test("commit pacer: effects go to the store at each interval, and only when ther
   time.advance(1000);
   assert.deepEqual(durable, []);
   write(1);
-  time.advance(COMMIT_INTERVAL_MS - (1000 % COMMIT_INTERVAL_MS) - 1);
+  time.advance(INTERVAL_MS - (1000 % INTERVAL_MS) - 1);
   assert.equal(backend.durable.index, 0);
   time.advance(1);
   await pacer.flush();
@@ -42,6 +45,22 @@ test("commit pacer: many operations → at once, without waiting for the interva
   await pacer.flush();
   assert.deepEqual(durable, [10_000]);
   assert.equal(backend.pendingOperations, 0);
+});
+
+test("commit pacer: fewer operations set → a commit at that many; no interval set → the store's own", async () => {
+  const { time, backend, pacer, durable, write } = setUp({ intervalMs: 0, operations: 3 });
+  write(1);
+  time.advance(COMMIT_RHYTHM.intervalMs - 1);
+  assert.equal(backend.durable.index, 0);
+  time.advance(1);
+  await pacer.flush();
+  for (let index = 2; index <= 4; index += 1) {
+    pacer.applied();
+    write(index);
+  }
+  pacer.applied();
+  await pacer.flush();
+  assert.deepEqual(durable, [1, 4]);
 });
 
 test("commit pacer: flush settles only when everything applied before it is durable", async () => {

@@ -1,11 +1,12 @@
 /**
  * Moves applied effects from the overlay to the store in batches, and tells what the log may let go
- * of: every 500 ms, or as soon as 10 000 operations wait, one commit at a time (decision 5).
+ * of: at each interval, or as soon as enough operations wait, one commit at a time (decision 5).
  */
 import {
   type AppliedPoint,
   type Backend,
-  COMMIT_INTERVAL_MS,
+  COMMIT_RHYTHM,
+  type CommitRhythm,
   shouldCommit,
 } from "../backend/index.ts";
 import type { Clock, Timer, Timers } from "../seam/index.ts";
@@ -13,6 +14,8 @@ import { Histogram, exponentialBounds } from "../base/index.ts";
 
 export interface CommitPacerOptions {
   readonly backend: Backend;
+  /** 0 = the store's own. */
+  readonly rhythm: CommitRhythm;
   readonly timers: Timers;
   readonly clock: Clock;
   /** Effects up to `point` are on the medium. */
@@ -23,6 +26,7 @@ export interface CommitPacerOptions {
 
 export class CommitPacer {
   readonly #backend: Backend;
+  readonly #rhythm: CommitRhythm;
   readonly #clock: Clock;
   readonly #onDurable: (point: AppliedPoint) => void;
   readonly #onFatal: (error: Error) => void;
@@ -34,15 +38,19 @@ export class CommitPacer {
 
   constructor(options: CommitPacerOptions) {
     this.#backend = options.backend;
+    this.#rhythm = {
+      intervalMs: options.rhythm.intervalMs || COMMIT_RHYTHM.intervalMs,
+      operations: options.rhythm.operations || COMMIT_RHYTHM.operations,
+    };
     this.#clock = options.clock;
     this.#onDurable = options.onDurable;
     this.#onFatal = options.onFatal;
-    this.#timer = options.timers.every(COMMIT_INTERVAL_MS, () => this.#commitIfIdle());
+    this.#timer = options.timers.every(this.#rhythm.intervalMs, () => this.#commitIfIdle());
   }
 
   /** Called after entries were applied. */
   applied(): void {
-    if (shouldCommit(this.#backend, 0)) this.#commitIfIdle();
+    if (shouldCommit(this.#backend, 0, this.#rhythm)) this.#commitIfIdle();
   }
 
   /** Settles when everything applied before the call is on the medium. */

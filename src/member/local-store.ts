@@ -5,8 +5,8 @@
  */
 import { type AlarmSet, openAlarms } from "../alarm/index.ts";
 import { createMachine, executeRange, executeReadTxn, type Machine } from "../apply/index.ts";
-import type { AppliedPoint, Backend } from "../backend/index.ts";
-import { DigestingBackend, type EffectLog, type StateChain } from "../care/index.ts";
+import type { AppliedPoint, Backend, CommitRhythm } from "../backend/index.ts";
+import { DigestingBackend, Doubts, type EffectLog, type StateChain } from "../care/index.ts";
 import { type EtcdError, errors } from "../errors/index.ts";
 import { type Lessor, openLessor } from "../lease/index.ts";
 import {
@@ -31,6 +31,7 @@ export interface LocalStoreOptions {
   readonly directory: string;
   readonly settings: {
     readonly quotaBytes: number;
+    readonly commitRhythm: CommitRhythm;
     readonly compactStepRecords: number;
     readonly compactRestMs: number;
     readonly keysOnlyWithLease: boolean;
@@ -49,6 +50,8 @@ export class LocalStore {
   readonly chain: StateChain;
   /** The newest of those effects. */
   readonly effects: EffectLog;
+  /** Who contradicts this state. */
+  readonly doubts: Doubts;
   readonly backend: Backend;
   readonly store: CheckpointingStore;
   readonly lessor: Lessor;
@@ -87,6 +90,7 @@ export class LocalStore {
     this.#isCure = backend.get("local", CURE_KEY) !== undefined;
     this.chain = backend.chain;
     this.effects = backend.effects;
+    this.doubts = new Doubts(backend);
     this.store = store;
     this.lessor = lessor;
     this.alarmSet = openAlarms(backend);
@@ -99,7 +103,14 @@ export class LocalStore {
     });
     this.quota = new Quota(backend, settings.quotaBytes);
     const { onDurable } = options;
-    this.pacer = new CommitPacer({ backend, timers, clock, onDurable, onFatal });
+    this.pacer = new CommitPacer({
+      backend,
+      rhythm: settings.commitRhythm,
+      timers,
+      clock,
+      onDurable,
+      onFatal,
+    });
     this.scrubber = new Scrubber({
       store,
       timers,

@@ -1,3 +1,4 @@
+import type { CommitRhythm } from "../backend/index.ts";
 import type { RollbackProtection } from "../care/index.ts";
 import type { Retention } from "./auto-compactor.ts";
 
@@ -5,6 +6,8 @@ import type { Retention } from "./auto-compactor.ts";
 export interface MemberSettings {
   readonly quotaBytes: number;
   readonly requestBytesMax: number;
+  /** When the store takes over what was applied; 0 = its own. */
+  readonly commitRhythm: CommitRhythm;
   readonly snapshotCount: number;
   /** Entries kept for members that lag, before they need a snapshot (RA-05). */
   readonly snapshotCatchUpEntries: number;
@@ -13,6 +16,8 @@ export interface MemberSettings {
   readonly logSegmentBytes?: number;
   /** Bytes of the log's newest entries kept in memory; RaftStorage's own limit when missing. */
   readonly logCacheBytes?: number;
+  /** From the start to the first pass over store and log; the verifier's own when missing. */
+  readonly verifyAfterMs?: number;
   readonly electionTimeoutMs: number;
   /** A tick of the consensus (RA-01). */
   readonly heartbeatMs: number;

@@ -48,6 +48,9 @@ export interface ServerConfig {
   /** 0 = the default, negative = none. */
   readonly quotaBytes: number;
   readonly requestBytesMax: number;
+  /** 0 = the store's own. */
+  readonly commitIntervalMs: number;
+  readonly commitOperations: number;
   readonly txnOpsMax: number;
   readonly concurrentStreamsMax: number;
   readonly keepaliveMinTimeMs: number;

@@ -87,6 +87,10 @@ function settingsOf(config: ServerConfig): MemberSettings {
   return {
     quotaBytes: config.quotaBytes,
     requestBytesMax: config.requestBytesMax,
+    commitRhythm: {
+      intervalMs: config.commitIntervalMs,
+      operations: config.commitOperations,
+    },
     snapshotCount: config.snapshotCount,
     snapshotCatchUpEntries: config.snapshotCatchUpEntries,
     walsMax: config.walsMax,

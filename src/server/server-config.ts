@@ -192,6 +192,8 @@ function limitsOf(settings: Options, warnings: string[]) {
     snapshotCount: settings.positive("snapshot-count"),
     walsMax: settings.integer("max-wals"),
     quotaBytes: settings.integer("quota-backend-bytes"),
+    commitIntervalMs: Math.max(0, settings.durationMs("backend-batch-interval")),
+    commitOperations: Math.max(0, settings.integer("backend-batch-limit")),
     txnOpsMax: settings.positive("max-txn-ops"),
     requestBytesMax,
     concurrentStreamsMax,

@@ -26,6 +26,7 @@ import { Trace } from "./trace.ts";
 export const SETTINGS: MemberSettings = {
   quotaBytes: 0,
   requestBytesMax: 1_572_864,
+  commitRhythm: { intervalMs: 500, operations: 10_000 },
   snapshotCount: 10_000,
   snapshotCatchUpEntries: 5_000,
   walsMax: 5,

@@ -8,8 +8,7 @@ import { Prng } from "../../src/base/index.ts";
 import {
   type Backend,
   COMMIT_BYTES,
-  COMMIT_INTERVAL_MS,
-  COMMIT_OPERATIONS,
+  COMMIT_RHYTHM,
   KEY_BYTES_MAX,
   shouldCommit,
   MemoryBackend,
@@ -180,21 +179,22 @@ for (const { name, open } of implementations) {
     test("shouldCommit: by count, by bytes that wait, by time, and not for nothing", async () => {
       const subject = await open();
       const { backend } = subject;
+      const { intervalMs, operations } = COMMIT_RHYTHM;
       assert.equal(shouldCommit(backend, 1e6), false);
       backend.put("key", bytes("a"), bytes("1"));
-      assert.equal(shouldCommit(backend, COMMIT_INTERVAL_MS - 1), false);
-      assert.equal(shouldCommit(backend, COMMIT_INTERVAL_MS), true);
+      assert.equal(shouldCommit(backend, intervalMs - 1), false);
+      assert.equal(shouldCommit(backend, intervalMs), true);
       backend.put("key", bytes("b"), Buffer.alloc(COMMIT_BYTES));
       assert.equal(shouldCommit(backend, 0), true);
       const done = backend.commit();
       backend.put("key", bytes("c"), bytes("1"));
       assert.equal(shouldCommit(backend, 0), false, "what is under way does not count");
       await done;
-      for (let at = 1; at < COMMIT_OPERATIONS; at += 1) backend.put("lease", bytes("a"), bytes(""));
+      for (let at = 1; at < operations; at += 1) backend.put("lease", bytes("a"), bytes(""));
       assert.equal(shouldCommit(backend, 0), true);
       await backend.commit();
       backend.setApplied({ index: 1, term: 1 });
-      assert.equal(shouldCommit(backend, COMMIT_INTERVAL_MS), true);
+      assert.equal(shouldCommit(backend, intervalMs), true);
       await subject.dispose();
     });
 
