@@ -26,6 +26,8 @@ export interface VerifierOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** From the start to the first pass; 5 s when missing. */
+  readonly firstPassMs?: number | undefined;
   readonly onStoreDamage: (error: Error) => void;
   readonly onLogDamage: (error: Error) => void;
 }
@@ -42,7 +44,7 @@ export class Verifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    this.#plan(FIRST_PASS_MS);
+    this.#plan(options.firstPassMs ?? FIRST_PASS_MS);
   }
 
   async close(): Promise<void> {

@@ -49,6 +49,7 @@ export class MemberCare {
       ...parts,
       backend: () => member.local.backend,
       log: parts.wal,
+      firstPassMs: parts.settings.verifyAfterMs,
       onStoreDamage: (error) => this.report(error),
       onLogDamage: (error) => void this.#forsakeLog(error),
     });
