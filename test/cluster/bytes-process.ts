@@ -6,20 +6,12 @@
  *
  * One line each: the same, and what became of the member, or `failed` and why.
  */
-import { createInterface } from "node:readline";
+import { answerEach } from "../harness/feed.ts";
 import { flipped, placeOf, type PlaceName, type When } from "./bytes-flips.ts";
 
 const [name, when] = process.argv.slice(2) as [PlaceName, When];
 const place = await placeOf(name);
-for await (const line of createInterface({ input: process.stdin })) {
+await answerEach((line) => {
   const [path = "", offset, bit] = line.split(":");
-  const outcome = await flipped(
-    place,
-    { path, offset: Number(offset), bit: Number(bit) },
-    when,
-  ).catch((error: unknown) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return `failed ${JSON.stringify(text)}`;
-  });
-  process.stdout.write(`${line} ${outcome}\n`);
-}
+  return flipped(place, { path, offset: Number(offset), bit: Number(bit) }, when);
+});

@@ -26,3 +26,14 @@ export async function feed(
   }
   return outcomes;
 }
+
+/** The other side: answers each line of standard input in turn, with `failed` for what is thrown. */
+export async function answerEach(answer: (line: string) => Promise<string>): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const outcome = await answer(line).catch((error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      return `failed ${JSON.stringify(text)}`;
+    });
+    process.stdout.write(`${line} ${outcome}\n`);
+  }
+}
