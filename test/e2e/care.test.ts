@@ -59,9 +59,12 @@ describe(`care of a damaged store, seed ${SEED}`, () => {
 
   async function fill(round: number): Promise<void> {
     const { client } = await cluster.leader();
-    for (let number = 0; number < KEYS; number += 1) {
-      await client.must(METHODS.put, { key: keyOf(number), value: valueOf(number, round) });
-    }
+    // Together: a round has few moments in which somebody waits for a disk.
+    await Promise.all(
+      Array.from({ length: KEYS }, (_, number) =>
+        client.must(METHODS.put, { key: keyOf(number), value: valueOf(number, round) }),
+      ),
+    );
   }
 
   async function pick(from?: readonly ClusterMember[]): Promise<ClusterMember> {
