@@ -13,7 +13,7 @@ function rowKey(number: number): Buffer {
   return key;
 }
 
-async function setUp(rows: number) {
+async function setUp(rows: number, firstPassMs?: number) {
   const time = new ManualTime();
   const disk = new SimulatedDisk();
   await disk.makeDirectory("/wal");
@@ -30,6 +30,7 @@ async function setUp(rows: number) {
     disk,
     clock: time,
     timers: time,
+    firstPassMs,
     onStoreDamage: (error) => void state.found.push(`store: ${error.name}`),
     onLogDamage: (error) => void state.found.push(`log: ${error.name}`),
   });
@@ -55,6 +56,16 @@ test("verifier: reads all of the store and the log, at no more than 2 MiB/s, onc
   await run(120_000, 1_000);
   assert.equal(verifier.passes, 2);
   assert.deepEqual(state.found, []);
+  await verifier.close();
+  await log.close();
+});
+
+test("verifier: told when to begin → it does so then", async () => {
+  const { verifier, log, run } = await setUp(10, 300);
+  await run(200, 100);
+  assert.equal(verifier.bytes, 0);
+  await run(400, 64);
+  assert.equal(verifier.passes, 1);
   await verifier.close();
   await log.close();
 });
