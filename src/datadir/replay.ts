@@ -72,8 +72,8 @@ export class Replay {
       if (this.revision >= lastRevision) break;
       this.#apply(entry);
       if ((position + 1) % SLICE_ENTRIES !== 0) continue;
-      const isDue =
-        backend.pendingOperations >= COMMIT_RHYTHM.operations || backend.pendingBytes >= COMMIT_BYTES;
+      const isFull = backend.pendingBytes >= COMMIT_BYTES;
+      const isDue = isFull || backend.pendingOperations >= COMMIT_RHYTHM.operations;
       await (isDue ? backend.commit() : this.#turn());
     }
     await backend.commit();

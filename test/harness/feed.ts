@@ -27,7 +27,7 @@ export async function feed(
   return outcomes;
 }
 
-/** The other side: answers each line of standard input in turn, with `failed` for what is thrown. */
+/** The other side: answers each line of standard input in turn; `failed` for what is thrown. */
 export async function answerEach(answer: (line: string) => Promise<string>): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const outcome = await answer(line).catch((error: unknown) => {
