@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryBackend, MemoryMedium } from "../backend/index.ts";
 import { MessageType, stampEntry } from "../wire/index.ts";
 import { Consistency, REPORT_ENTRIES, RESYNC_RETRY_MS, UNDECIDED_MS_MAX } from "./consistency.ts";
+import { Doubts } from "./doubts.ts";
 import { StateChain } from "./state-chain.ts";
 
-function setUp(voters: readonly bigint[] = [1n, 2n, 3n]) {
+function setUp(voters: readonly bigint[] = [1n, 2n, 3n], backend = new MemoryBackend()) {
   const state = {
     chain: new StateChain(0, undefined),
+    doubts: new Doubts(backend, () => void backend.commit()),
+    needStores: [] as bigint[],
     isLeader: true,
     quarantined: [] as bigint[],
     done: [] as string[],
@@ -14,6 +18,8 @@ function setUp(voters: readonly bigint[] = [1n, 2n, 3n]) {
   const consistency = new Consistency({
     id: 1n,
     chain: () => state.chain,
+    doubts: () => state.doubts,
+    needsStore: (id) => state.needStores.includes(id),
     isLeader: () => state.isLeader,
     members: () => voters.map((id) => ({ id, isVoter: true })),
     quarantined: () => state.quarantined,
@@ -47,7 +53,7 @@ test("consistency: agreement from before the difference → does not count; who 
   consistency.tick(0);
   assert.deepEqual(state.done, []);
   assert.equal(consistency.isAttested(20, 9n), false);
-  assert.equal(consistency.isDoubted(9n), true);
+  assert.equal(consistency.isDoubted, true);
   consistency.reported(2n, right.current);
   consistency.tick(50);
   assert.deepEqual(actions(state.done), ["raise 1", "hand over 2,3"]);
@@ -62,7 +68,7 @@ test("consistency: a state that a majority has at an index, or has had before �
   assert.equal(consistency.isAttested(10, 2n), false, "who is given it is not asked");
   apply(state.chain, 11);
   assert.equal(consistency.isAttested(11, 3n), false);
-  assert.equal(consistency.isDoubted(3n), false);
+  assert.equal(consistency.isDoubted, false);
 });
 
 // Answers to appends name an index that may be older than that of the heartbeat before: with each
@@ -78,7 +84,7 @@ test("consistency: a member that differs says what it had before that → it dif
     consistency.tick(nowMs);
     consistency.reported(3n, before);
     consistency.tick(nowMs + 50);
-    assert.equal(consistency.isDoubted(2n), true);
+    assert.equal(consistency.isDoubted, true);
   }
   assert.deepEqual(actions(state.done), []);
   consistency.tick(UNDECIDED_MS_MAX);
@@ -106,11 +112,12 @@ test("consistency: who was contradicted before it lost the lead → its store is
   state.isLeader = true;
   consistency.reported(2n, lagging);
   consistency.tick(50);
-  assert.equal(consistency.isDoubted(2n), true);
+  assert.equal(consistency.isDoubted, true);
   assert.equal(consistency.isAttested(20, 2n), false);
-  assert.equal(consistency.isDoubted(3n), false, "only who contradicts it is to be healed");
+  state.needStores.push(2n);
+  assert.equal(consistency.isUncontested(20, 2n), false, "who contradicted it is not asked");
   consistency.reported(2n, state.chain.current);
-  assert.equal(consistency.isDoubted(9n), false, "two of three have one state");
+  assert.equal(consistency.isDoubted, false, "two of three have one state");
 });
 
 test("consistency: who was contradicted, and is so no more → no doubt is left (BT-f2)", () => {
@@ -118,7 +125,7 @@ test("consistency: who was contradicted, and is so no more → no doubt is left 
     ({ consistency, state }) => consistency.reported(3n, state.chain.current),
     ({ state }) => state.quarantined.push(3n),
     (_, members) => void members.pop(),
-    ({ consistency }) => consistency.storeReplaced(),
+    ({ state }) => void (state.doubts = new Doubts(new MemoryBackend(), () => undefined)),
   ];
   for (const end of ends) {
     const members = [1n, 2n, 3n];
@@ -129,10 +136,62 @@ test("consistency: who was contradicted, and is so no more → no doubt is left 
     state.isLeader = false;
     consistency.tick(0);
     state.isLeader = true;
-    assert.equal(consistency.isDoubted(2n), true);
+    assert.equal(consistency.isDoubted, true);
     end(set, members);
-    assert.equal(consistency.isDoubted(2n), false);
+    assert.equal(consistency.isDoubted, false);
   }
+});
+
+// Doubts were kept in memory alone: a leader that had gone wrong and was started again while the
+// only member that had contradicted it was cut off gave its store to one that lagged.
+test("consistency: who was contradicted starts again, without who contradicted it → its store is not given away, until that one agrees (BT-f2)", async () => {
+  const medium = new MemoryMedium();
+  const backend = new MemoryBackend({ medium });
+  const before = setUp([1n, 2n, 3n], backend);
+  apply(before.state.chain, 10);
+  before.consistency.reported(3n, { index: 10, a: 1, b: 1 });
+  before.consistency.tick(0);
+  await new Promise(setImmediate);
+  const { consistency, state } = setUp([1n, 2n, 3n], new MemoryBackend({ medium }));
+  apply(state.chain, 10);
+  consistency.tick(0);
+  assert.equal(consistency.isDoubted, true);
+  consistency.reported(3n, state.chain.current);
+  assert.equal(consistency.isDoubted, false);
+  assert.deepEqual(state.doubts.ids, []);
+});
+
+test("consistency: most voters need a store, nobody is left to contradict → uncontested; who contradicts, or has not been heard, is to be waited for (BT-f2)", () => {
+  const { consistency, state } = setUp([1n, 2n, 3n, 4n]);
+  apply(state.chain, 10);
+  const isUncontested = () => consistency.isUncontested(10, 3n);
+  state.needStores.push(3n, 4n);
+  assert.equal(isUncontested(), false, "2 has not been heard");
+  consistency.reported(2n, state.chain.current);
+  assert.equal(isUncontested(), true);
+  state.needStores.pop();
+  assert.equal(isUncontested(), false, "4 may come to another state yet");
+  state.needStores.push(4n);
+  consistency.reported(4n, { index: 7, a: 1, b: 1 });
+  assert.equal(isUncontested(), false, "4 has contradicted");
+  state.quarantined.push(4n);
+  assert.equal(isUncontested(), true, "4 was found wrong");
+});
+
+// The stamp of a leader that was removed since contradicted a member; without a majority that had
+// all of the log its store was given to nobody, and nothing was committed any more.
+test("consistency: a stamp contradicts, its leader is removed, most of the others need a store → no doubt is left (BT-f2)", () => {
+  const members = [1n, 2n, 3n, 4n, 5n];
+  const { consistency, state } = setUp(members);
+  state.isLeader = false;
+  apply(state.chain, 10);
+  consistency.entry(stampEntry(Buffer.from([0x22, 0]), { index: 5, a: 1, b: 1 }));
+  state.isLeader = true;
+  state.needStores.push(3n, 4n);
+  consistency.reported(2n, state.chain.current);
+  assert.equal(consistency.isDoubted, true, "5 may have been that leader");
+  members.pop();
+  assert.equal(consistency.isDoubted, false);
 });
 
 test("consistency: a leader's stamp contradicts a member, which leads then → its store is given away when a majority has its state (BT-f2)", () => {
@@ -141,11 +200,11 @@ test("consistency: a leader's stamp contradicts a member, which leads then → i
   apply(state.chain, 10);
   consistency.entry(stampEntry(Buffer.from([0x22, 0]), { index: 5, a: 1, b: 1 }));
   state.isLeader = true;
-  assert.equal(consistency.isDoubted(2n), true);
+  assert.equal(consistency.isDoubted, true);
   consistency.reported(2n, state.chain.at(4) as never);
-  assert.equal(consistency.isDoubted(2n), true, "it may differ from there on");
+  assert.equal(consistency.isDoubted, true, "it may differ from there on");
   consistency.reported(2n, state.chain.at(7) as never);
-  assert.equal(consistency.isDoubted(2n), false);
+  assert.equal(consistency.isDoubted, false);
 });
 
 test("consistency: a member that differs → its alarm, then a store until the alarm is gone (BT-f1)", () => {

@@ -11,7 +11,7 @@
 import { MessageType, readStamp, type StateDigest } from "../wire/index.ts";
 import { Comparison } from "./comparison.ts";
 import type { DivergenceRange } from "./divergence.ts";
-import { Doubts, SOME_LEADER } from "./doubts.ts";
+import { type Doubts, SOME_LEADER } from "./doubts.ts";
 import type { CareEvent } from "./journal.ts";
 import { formatDigest, type StateChain } from "./state-chain.ts";
 import { type Standing, type Verdict, verdictOf } from "./verdict.ts";
@@ -35,11 +35,15 @@ export interface ConsistencyMember {
 export interface ConsistencyOptions {
   readonly id: bigint;
   readonly chain: () => StateChain;
+  /** Of the store that the member has now. */
+  readonly doubts: () => Doubts;
   readonly isLeader: () => boolean;
   /** All of the configuration, this one among them. */
   readonly members: () => readonly ConsistencyMember[];
   /** Members that have the CORRUPT alarm for themselves alone. */
   readonly quarantined: () => readonly bigint[];
+  /** It is so far behind that it needs a store before it can have this member's state. */
+  readonly needsStore: (id: bigint) => boolean;
   /** The alarm of one member alone; 0n = of all, so that writes stop. May be called again. */
   readonly raise: (id: bigint) => void;
   /** This member's state is wrong; these are right and should lead. May be called again. */
@@ -58,7 +62,6 @@ export class Consistency {
   mismatches = 0;
   readonly #options: ConsistencyOptions;
   readonly #comparison: Comparison;
-  readonly #doubts = new Doubts();
   /** Members that were found to differ and not yet to agree again. */
   readonly #differing = new Set<bigint>();
   #quarantined: readonly bigint[] = [];
@@ -104,7 +107,7 @@ export class Consistency {
     if (agrees === true && !this.#options.isLeader()) this.#stampedAt = stamp.index;
     if (agrees !== false || this.#isStampWrong) return;
     this.#isStampWrong = true;
-    this.#doubts.differs(SOME_LEADER, stamp.index);
+    this.#options.doubts().differs(SOME_LEADER, stamp.index);
     this.#options.diverged(this.#options.id, { after: this.#stampedAt, upTo: stamp.index });
     this.#stampDiffers(stamp, chain);
   }
@@ -148,26 +151,45 @@ export class Consistency {
     return agreeing.length >= Math.min(quorum, others.length);
   }
 
-  /** Whether anybody but `to` is known to have another state, and no majority has decided. */
-  isDoubted(to: bigint): boolean {
+  /**
+   * Whether nobody is left who could say that another state than this member's at `index` is right:
+   * each voter but `to` has it, was found wrong, or needs a store itself and has not contradicted.
+   */
+  isUncontested(index: number, to: bigint): boolean {
+    const { id: self, members, quarantined, needsStore } = this.#options;
+    const isSilent = (id: bigint): boolean =>
+      quarantined().includes(id) || (needsStore(id) && this.#comparison.range(id) === undefined);
+    return members().every(({ id, isVoter }) => {
+      if (!isVoter || id === self || id === to) return true;
+      return this.#comparison.agreedAt(id) >= index || isSilent(id);
+    });
+  }
+
+  /** Whether anybody is known to have another state, and no majority has decided. */
+  get isDoubted(): boolean {
     this.#weigh();
-    return this.#doubts.ids.some((id) => id !== to);
+    return this.#options.doubts().ids.length > 0;
   }
 
   #weigh(): void {
     this.#comparison.review();
     const { others } = this.#standings();
     const quarantined = this.#options.quarantined();
+    const doubts = this.#options.doubts();
     for (const { id, agrees } of others) {
       const range = this.#comparison.range(id);
-      if (range !== undefined) this.#doubts.differs(id, range.upTo);
-      else if (agrees === true || quarantined.includes(id)) this.#doubts.forget(id);
+      if (range === undefined) {
+        if (agrees === true || quarantined.includes(id)) doubts.forget(id);
+      } else if (!this.isAttested(range.upTo, NOBODY)) doubts.differs(id, range.upTo);
     }
-    for (const id of this.#doubts.ids) {
+    for (const id of doubts.ids) {
       const isMember = others.some((other) => other.id === id);
-      if (id !== SOME_LEADER && !isMember) this.#doubts.forget(id);
+      if (id !== SOME_LEADER && !isMember) doubts.forget(id);
     }
-    this.#doubts.settle((index) => this.isAttested(index, NOBODY));
+    // Whoever that leader was: it has this state now, is wrong itself, or was removed by a person.
+    const isNobodyLeft = (id: bigint, index: number): boolean =>
+      id === SOME_LEADER && this.isUncontested(index, NOBODY);
+    doubts.settle((id, index) => this.isAttested(index, NOBODY) || isNobodyLeft(id, index));
   }
 
   /** Another store took the place of this member's. */
@@ -175,7 +197,6 @@ export class Consistency {
     this.isSuspect = false;
     this.#isStampWrong = false;
     this.#comparison.clear();
-    this.#doubts.clear();
   }
 
   /** Several times a second. */

@@ -3,6 +3,7 @@ export { type DivergenceRange, writeDivergence } from "./divergence.ts";
 export type { EffectLog } from "./effect-log.ts";
 export { isDamage } from "./damage.ts";
 export { Consistency } from "./consistency.ts";
+export { Doubts } from "./doubts.ts";
 export { DigestingBackend } from "./digesting-backend.ts";
 export { type CareEvent, type CareKind, type CareRow, Journal } from "./journal.ts";
 export { Verifier } from "./verifier.ts";

@@ -53,10 +53,11 @@ export class CommitPacer {
     if (shouldCommit(this.#backend, 0, this.#rhythm)) this.#commitIfIdle();
   }
 
-  /** Settles when everything applied before the call is on the medium. */
+  /** Settles when everything applied before the call is on the medium; once stopped nothing is. */
   async flush(): Promise<void> {
-    await this.#running;
-    if (this.#hasWork()) await this.#commit();
+    do await this.#running;
+    while (this.#running !== undefined);
+    if (!this.#isClosed && this.#hasWork()) await this.#commit();
   }
 
   /** After it settled no commit is under way and none will start. */

@@ -90,7 +90,7 @@ export class LocalStore {
     this.#isCure = backend.get("local", CURE_KEY) !== undefined;
     this.chain = backend.chain;
     this.effects = backend.effects;
-    this.doubts = new Doubts(backend);
+    this.doubts = new Doubts(backend, () => void this.pacer.flush());
     this.store = store;
     this.lessor = lessor;
     this.alarmSet = openAlarms(backend);

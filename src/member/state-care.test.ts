@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Journal } from "../care/index.ts";
+import { MemoryBackend } from "../backend/index.ts";
+import { Doubts, type Journal } from "../care/index.ts";
 import type { Disk, Logger, Timers } from "../seam/index.ts";
 import type { AlarmRaiser } from "./alarm-raiser.ts";
 import type { AppliedLog } from "./applied-log.ts";
@@ -17,6 +18,7 @@ function setUp() {
   const local = {
     alarmSet: state,
     backend: { applied: { index: 7, term: 1 } },
+    doubts: new Doubts(new MemoryBackend(), () => undefined),
     isCure: false,
   };
   const driver = { isLeader: false, applied: 7, storeCaughtUp: () => undefined };

@@ -68,9 +68,11 @@ export class StateCare {
     this.consistency = new Consistency({
       id,
       chain: (): StateChain => local().chain,
+      doubts: () => local().doubts,
       isLeader: () => driver().isLeader,
       members: () => membersOf(cluster()),
       quarantined: () => local().alarmSet.scoped,
+      needsStore: (other) => driver().node.raft.tracker.progress(other)?.state === "snapshot",
       raise: (member) => alarms().corrupt(member),
       handOver: (to) => this.#handOver(to),
       resync,
@@ -222,13 +224,15 @@ export class StateCare {
   }
 
   /**
-   * Settles when others attest what this member had at `index`, or nobody is there to do so;
-   * rejects when they do not. Who is given a wrong state would be the next to attest it.
+   * Settles when others attest what this member had at `index`, or nobody is there to contradict it;
+   * rejects when somebody does. Who is given a wrong state would be the next to attest it. While
+   * the alarm of all stands somebody has another state: then nobody else may be left to ask.
    */
   async attested(index: number, to: bigint): Promise<void> {
     const { consistency } = this;
     if (await this.#within(ATTEST_WAIT_MS, () => consistency.isAttested(index, to))) return;
-    if (!consistency.isDoubted(to) && !this.#options.local().alarmSet.isCorrupt) return;
+    const { isCorrupt } = this.#options.local().alarmSet;
+    if (!consistency.isDoubted && (!isCorrupt || consistency.isUncontested(index, to))) return;
     throw new Error(`the others have another state than this member's at index ${index}`);
   }
 

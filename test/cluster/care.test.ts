@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptRecord } from "../../src/backend/index.ts";
 import { errors } from "../../src/errors/index.ts";
-import { AlarmType, emptyRangeRequest } from "../../src/wire/index.ts";
+import { AlarmAction, AlarmType, emptyRangeRequest } from "../../src/wire/index.ts";
 import { Workload } from "./clients.ts";
 import { Cluster } from "./harness.ts";
 import type { Mistake } from "./mistakes.ts";
@@ -161,6 +161,95 @@ test("care: a member starts again when it has the others' store and still its al
   assert.equal(wrong.counts.storesReplaced, 1);
   await cluster.sameHash();
   workload.check();
+  await cluster.close();
+});
+
+/**
+ * A leader that has gone wrong, one that contradicts it, and one far behind which has no say and is
+ * down. The leader's state and its doubt are on its disk.
+ */
+async function contradicted(seed: number) {
+  const settings = {
+    snapshotCount: 5,
+    snapshotCatchUpEntries: 3,
+    logSegmentBytes: 16_384,
+    walsMax: 1,
+  };
+  const cluster = await Cluster.start({ seed, size: 3, settings });
+  const workload = new Workload(cluster);
+  const wrong = await cluster.untilLeader();
+  const [right, behind] = cluster.followers() as [ClusterNode, ClusterNode];
+  behind.crash();
+  for (let round = 1; round <= 3; round += 1) {
+    await writes(cluster, workload, { count: 100, prefix: "before" });
+    await cluster.run(cluster.settings.commitRhythm.intervalMs);
+  }
+  wrong.misapply("wrongValue");
+  await writes(cluster, workload, { count: 1, prefix: "mark", but: wrong });
+  const { doubts } = wrong.running.local;
+  await cluster.until(() => doubts.ids.length === 1, "the doubt");
+  await cluster.run(10);
+  return { cluster, workload, wrong, right, behind };
+}
+
+const isStopped = ({ running }: ClusterNode): boolean =>
+  running.alarms().some(({ memberId, isScoped }) => memberId === 0n && isScoped !== true);
+
+/** As docs/operating/care.md says it: who is not trusted goes, writes are allowed, one is added. */
+async function operatorRemoves(cluster: Cluster, node: ClusterNode): Promise<void> {
+  const { id } = node;
+  await cluster.remove(id);
+  await cluster.until(() => node.wasRemoved, "the removed member to be told");
+  cluster.forget(node);
+  const action = AlarmAction.DEACTIVATE;
+  const alarm = { action, memberId: 0n, alarm: AlarmType.CORRUPT };
+  await cluster.settled(cluster.retried((at) => cluster.propose(at, { kind: "alarm", alarm })));
+  const guest = await cluster.join("guest", { isLearner: true });
+  await cluster.promote(guest.id);
+}
+
+// The one that was right had a log that met the leader's, and was to be sent a whole store after its
+// restart, as the one that lagged; the leader, doubted, gave none to either, nothing was committed
+// any more, and the operator's removal timed out.
+for (const removed of ["wrong", "right"] as const) {
+  test(`care: two of three differ, the third needs a store, all are restarted → the operator removes the ${removed} one, the cluster goes on (BT-f2)`, async () => {
+    const made = await contradicted(905);
+    const { cluster, wrong, right, behind } = made;
+    await cluster.settled(behind.start());
+    await cluster.until(() => isStopped(wrong), "writes to stop");
+    wrong.crash();
+    right.crash();
+    await cluster.settled(wrong.start());
+    await cluster.until(() => wrong.running.leader === wrong.id, "it to lead again");
+    await cluster.settled(right.start());
+    await cluster.run(5_000);
+    assert.equal(cluster.snapshotsDelivered, 0, "nobody knows whose state is right");
+    await operatorRemoves(cluster, made[removed]);
+    await writes(cluster, new Workload(cluster), { count: 20, prefix: "after" });
+    await cluster.untilEven();
+    await cluster.sameHash();
+    assert.equal(behind.isAstray, false, "it has the state of a member that was chosen");
+    await cluster.close();
+  });
+}
+
+// Its doubt was in memory alone: it gave its store to the one that lagged, and with it the wrong
+// state had a majority, against the only member that was right.
+test("care: a leader that went wrong is started again while who contradicted it is cut off → it gives no store away, until a person has chosen (BT-f2)", async () => {
+  const { cluster, workload, wrong, right, behind } = await contradicted(906);
+  for (const { host } of [wrong, behind]) cluster.network.cut(right.host, host);
+  wrong.crash();
+  await cluster.settled(Promise.all([wrong.start(), behind.start()]));
+  await cluster.until(() => wrong.running.leader === wrong.id, "it to lead again");
+  await cluster.run(20_000);
+  assert.equal(cluster.snapshotsDelivered, 0);
+  cluster.network.heal();
+  await cluster.until(() => isStopped(right), "writes to stop");
+  await operatorRemoves(cluster, wrong);
+  await writes(cluster, workload, { count: 20, prefix: "after" });
+  await cluster.untilEven();
+  workload.check();
+  await cluster.sameHash();
   await cluster.close();
 });
 
