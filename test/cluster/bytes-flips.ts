@@ -66,11 +66,15 @@ async function lived(): Promise<{ cluster: Cluster; written: Written }> {
   await put(cluster, written, "k0", "the last of the bad days");
   await cluster.until(() => ill.running.isQuarantined, "the quarantine");
   await cluster.until(() => !ill.running.isQuarantined, "the end of it");
-  for (let number = 30; number < 52; number += 1) {
+  for (let number = 30; number < 40; number += 1) {
     await put(cluster, written, `k${number % 9}`, `value ${number}`);
   }
-  await oneOfEach(cluster);
   await cluster.run(2_000);
+  await oneOfEach(cluster);
+  for (let number = 40; number < 52; number += 1) {
+    await put(cluster, written, `k${number % 9}`, `value ${number}`);
+  }
+  await cluster.untilEven();
   return { cluster, written };
 }
 
@@ -89,11 +93,17 @@ async function oneOfEach(cluster: Cluster): Promise<void> {
   await cluster.retried((node) => cluster.propose(node, { kind: "deleteRange", deleteRange }));
 }
 
-/** One killed, so that what it prepared is there; the others stopped in order. */
+/**
+ * One killed: what it prepared is there, and its store lacks what only its log has. The others
+ * stopped in order.
+ */
 async function atRest(): Promise<Place> {
   const { cluster, written } = await lived();
   const victim = cluster.followers()[0] as ClusterNode;
+  const { raftAppliedIndex } = victim.running.status();
   victim.kill();
+  const durable = victim.image().media.at(-1)?.applied.index ?? 0;
+  assert.ok(durable > 0 && durable < raftAppliedIndex - 5, `${durable} of ${raftAppliedIndex}`);
   // In time, the kernel does.
   await whileDown(victim, ({ disk }) => disk.syncDirectory(`${ROOT}/member/wal`));
   await cluster.close();
