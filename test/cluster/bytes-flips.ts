@@ -71,7 +71,7 @@ async function lived(): Promise<{ cluster: Cluster; written: Written }> {
   }
   await cluster.run(2_000);
   await oneOfEach(cluster);
-  for (let number = 40; number < 52; number += 1) {
+  for (let number = 40; number < 46; number += 1) {
     await put(cluster, written, `k${number % 9}`, `value ${number}`);
   }
   await cluster.untilEven();
