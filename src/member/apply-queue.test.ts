@@ -32,7 +32,7 @@ function setUp(apply: (index: number) => ApplyOutcome = () => ({ kind: "leaseChe
   const steps: string[] = [];
   const answers: string[] = [];
   const broken: unknown[] = [];
-  const store = { isBehind: false };
+  const store = { isBehind: false, durableCommit: 1_000_000 };
   const queue = new ApplyQueue({
     timers: time,
     proposals,
@@ -46,6 +46,7 @@ function setUp(apply: (index: number) => ApplyOutcome = () => ({ kind: "leaseChe
       appliedTo: (index) => void steps.push(`to ${index}`),
     },
     isHealable: () => false,
+    ensureCommit: (index) => store.durableCommit >= index,
     isHeldBack: () => store.isBehind,
     onBroken: (error) => {
       broken.push(error);
@@ -185,4 +186,27 @@ test("apply queue: what waits while the store is behind is passed over → it is
   assert.equal(isDone, true);
   assert.equal(queue.isEmpty, true);
   assert.deepEqual(steps, []);
+});
+
+// A member that was told of its removal by a leader which a crash made forget it was gone for good,
+// and needed (decision 0033).
+test("apply queue: a change that a crash could take back → it, and what follows, waits (CL-05, RA-04)", () => {
+  const { queue, steps, store, time } = setUp();
+  store.durableCommit = 2;
+  const change: Entry = { type: EntryType.CONF_CHANGE, term: 1, index: 3, data: EMPTY };
+  let isDone = false;
+  queue.push([entryOf(2), change, entryOf(4)], () => {
+    isDone = true;
+  });
+  assert.deepEqual(steps, ["2", "to 2"]);
+  time.turn();
+  queue.wake();
+  time.turn();
+  assert.equal(time.hasSoon, false, "nothing is tried until it is woken");
+  assert.deepEqual(steps, ["2", "to 2"]);
+  store.durableCommit = 3;
+  queue.wake();
+  time.turn();
+  assert.deepEqual(steps, ["2", "to 2", "conf 3", "4", "to 4"]);
+  assert.equal(isDone, true);
 });

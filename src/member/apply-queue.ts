@@ -14,6 +14,7 @@ import type { Proposals } from "./proposals.ts";
 export interface Applier {
   /** `isWaited`: a client of this member waits for the outcome. */
   applyRequest(entry: Entry, request: RaftRequest, isWaited: boolean): ApplyOutcome;
+  /** A change of the configuration: handed over when no crash takes it back (decision 0033). */
   applyConfChange(entry: Entry): void;
   /** An empty entry, or one that cannot be read: it only moves the applied index. */
   pass(entry: Entry): void;
@@ -33,6 +34,8 @@ export interface ApplyQueueOptions {
   readonly applier: Applier;
   /** The store is behind: nothing is applied until `wake`. */
   readonly isHeldBack: () => boolean;
+  /** Whether the disk knows that `index` is committed. If not, it will, and `wake` follows. */
+  readonly ensureCommit: (index: number) => boolean;
   /** The store is damaged and will be replaced: the same entry is applied again when it is. */
   readonly isHealable: (error: Error) => boolean;
   readonly onBroken: (error: unknown) => void;
@@ -84,7 +87,7 @@ export class ApplyQueue {
   }
 
   #step(): void {
-    if (this.#isStopped || this.#options.isHeldBack()) return;
+    if (this.#isStopped || this.#options.isHeldBack() || this.#isAwaitingCommit()) return;
     // What `done` pushes is applied in its own turn.
     this.#isPlanned = true;
     try {
@@ -99,6 +102,16 @@ export class ApplyQueue {
     if (this.#batches.length > 0) this.#plan();
   }
 
+  #isAwaitingCommit(): boolean {
+    const batch = this.#batches[0];
+    const next = batch?.entries[batch.applied];
+    return next !== undefined && !this.#isCertain(next);
+  }
+
+  #isCertain(entry: Entry): boolean {
+    return entry.type === EntryType.NORMAL || this.#options.ensureCommit(entry.index);
+  }
+
   #applySlice(): void {
     let left = APPLY_SLICE_ENTRIES;
     let last = 0;
@@ -109,6 +122,7 @@ export class ApplyQueue {
       left -= end - batch.applied;
       while (batch.applied < end) {
         const entry = batch.entries[batch.applied] as Entry;
+        if (!this.#isCertain(entry)) break;
         this.#apply(entry);
         batch.applied += 1;
         last = entry.index;

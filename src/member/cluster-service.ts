@@ -66,6 +66,7 @@ export class ClusterService {
   readonly #options: ClusterServiceOptions;
   readonly #transfers: Transfers;
   #isRemoved = false;
+  #isTold = false;
   #isStopped = false;
 
   constructor(options: ClusterServiceOptions) {
@@ -217,11 +218,29 @@ export class ClusterService {
     if (effect.kind === "added" && id !== self) network.add(id, urls);
     else if (effect.kind === "updated" && id !== self) network.update(id, urls);
     else if (effect.kind === "removed" && id !== self) network.remove(id);
-    else if (effect.kind === "removed") this.removed();
+    else if (effect.kind === "removed") this.#leave();
     this.versions.wake();
   }
 
-  /** The cluster goes on without this member: what its peers say, or its own log. */
+  /**
+   * By its own log. What another leader told is on that one's disk; if this member led on to its
+   * own end, nobody else may know, and the others need its vote until one does (decision 0033).
+   */
+  #leave(): void {
+    const { id, driver, logger } = this.#options;
+    if (driver.leader !== id && driver.leader !== NONE) return this.removed();
+    logger.info("removed from the cluster: this member stays until one that remains knows", {
+      "local-member-id": formatId(id),
+    });
+  }
+
+  /** A member that remains has applied it. Whoever asked for it here is answered first. */
+  toldOfRemoval(): void {
+    this.#isTold = true;
+    if (!this.#options.driver.isChangeWaiting) this.removed();
+  }
+
+  /** The cluster goes on without this member. */
   removed(): void {
     if (this.#isRemoved) return;
     this.#isRemoved = true;
@@ -246,6 +265,7 @@ export class ClusterService {
 
   /** Answers what was asked before `deadlineMs`, and transfers that took too long. */
   tick(nowMs: number, deadlineMs: number): void {
+    if (this.#isTold) this.toldOfRemoval();
     this.changes.expire(deadlineMs);
     this.#transfers.tick(nowMs);
   }

@@ -31,9 +31,9 @@ import {
 } from "../wire/index.ts";
 import { errors } from "../errors/index.ts";
 import { type Applier, ApplyQueue } from "./apply-queue.ts";
+import { CommitNews } from "./commit-news.ts";
 import {
   APPLYING_BYTES_MAX,
-  SHARE_COMMIT_MS,
   STAMPED_BYTES_MAX,
   TURN_ROUNDS_MAX,
   UNCOMMITTED_BYTES_MAX,
@@ -103,14 +103,12 @@ export class Driver {
   readonly #options: DriverOptions;
   readonly #storageQueue: StorageQueue;
   readonly #applyQueue: ApplyQueue;
+  readonly #news: CommitNews;
   #confChanges: ConfChange[] = [];
   #isTurnPlanned = false;
   /** Something came since the last look. */
   #isNewsWaiting = false;
-  /** Entries in this range of the log are waited for by followers' clients; 0 = none. */
-  #firstAwaited = 0;
-  #lastAwaited = 0;
-  #isSharePlanned = false;
+  #isChangeWaiting = false;
   #isStopped = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -133,6 +131,7 @@ export class Driver {
       asyncStorageWrites: true,
       gatherCommits: true,
     });
+    this.#news = new CommitNews({ node: this.node, timers, wake: () => this.wake() });
     this.proposals = new Proposals(Number(id & 0xffffn));
     this.reads = new ReadRounds({
       id,
@@ -148,7 +147,7 @@ export class Driver {
       hardState: options.hardState,
       onEntries: (entries) => storage.append(entries),
       install: (snapshot) => options.events.installSnapshot(snapshot),
-      deliver: (responses) => this.#deliver(responses),
+      deliver: (responses) => this.#written(responses),
       onBroken,
     });
     this.#applyQueue = new ApplyQueue({
@@ -156,6 +155,7 @@ export class Driver {
       proposals: this.proposals,
       applier,
       isHeldBack: () => options.isHeldBack() || options.isApplyHeld(),
+      ensureCommit: (index) => this.#ensureCommit(index),
       isHealable: (error) => options.events.damaged(error),
       onBroken,
     });
@@ -185,6 +185,11 @@ export class Driver {
   /** Up to where this member's own log is durable, as its leader part counts it. */
   get ownMatch(): number {
     return this.node.raft.tracker.progress(this.#options.id)?.match ?? 0;
+  }
+
+  /** A change of the configuration is applied when the disk knows that it is committed. */
+  get isChangeWaiting(): boolean {
+    return this.#isChangeWaiting;
   }
 
   get applied(): number {
@@ -256,7 +261,7 @@ export class Driver {
       this.reads.addForwarded(message);
     } else {
       this.node.step(message);
-      if (message.type === MessageType.PROP) this.#awaitCommit();
+      if (message.type === MessageType.PROP) this.#news.awaitNewest();
     }
     this.wake();
     return "taken";
@@ -325,11 +330,11 @@ export class Driver {
 
   #work(): void {
     this.#feed();
-    this.#shareCommit();
+    this.#news.share();
     while (this.node.hasReady()) {
       this.#process(this.node.ready());
       this.#feed();
-      this.#shareCommit();
+      this.#news.share();
     }
   }
 
@@ -340,42 +345,11 @@ export class Driver {
       this.#confChanges = this.#confChanges.filter(
         (change) => this.node.proposeConfChange(change) === "proposalDropped",
       );
-      this.#awaitCommit();
+      this.#news.awaitNewest();
     }
     if (!this.proposals.isWaiting) return;
     if (this.isLeader && (!this.#storageQueue.isIdle || this.#options.isHeldBack())) return;
     this.#propose();
-  }
-
-  /**
-   * That the newest entries are committed must reach the others at once: clients of theirs wait, or
-   * the change is about them (one that removes a member is the last that it hears).
-   */
-  #awaitCommit(): void {
-    if (!this.isLeader) return;
-    this.#lastAwaited = this.node.raft.log.lastIndex();
-    if (this.#firstAwaited === 0) this.#firstAwaited = this.#lastAwaited;
-  }
-
-  /**
-   * Followers learn of a new commit index with the next entries, or a moment later; at once when
-   * clients of theirs wait for it. On its own it costs each of them a message and an answer.
-   */
-  #shareCommit(): void {
-    const { node, committed } = this;
-    if (!node.hasUnsharedCommit) return;
-    if (this.#firstAwaited !== 0 && committed >= this.#firstAwaited) {
-      this.#firstAwaited = this.#lastAwaited > committed ? committed + 1 : 0;
-      node.shareCommit();
-    } else if (!this.#isSharePlanned) {
-      this.#isSharePlanned = true;
-      this.#options.timers.after(SHARE_COMMIT_MS, () => {
-        this.#isSharePlanned = false;
-        if (this.#isStopped) return;
-        node.shareCommit(committed);
-        this.wake();
-      });
-    }
   }
 
   #propose(): void {
@@ -386,7 +360,7 @@ export class Driver {
     const result: StepResult = this.node.proposeBatch(batch.data);
     if (result !== "ok") return this.proposals.giveBack(batch);
     this.proposals.handedOver(batch, term);
-    if (batch.forwarded.length > 0) this.#awaitCommit();
+    if (batch.forwarded.length > 0) this.#news.awaitNewest();
   }
 
   /** One entry of a batch says what the leader's state came to when the batch began. */
@@ -410,22 +384,38 @@ export class Driver {
       this.#options.events.leadershipChanged();
     }
     for (const state of ready.readStates) this.reads.confirmed(state);
+    const { durableCommit } = this.#storageQueue;
+    if (ready.hardState !== undefined) this.#news.committed(ready.hardState.commit, durableCommit);
     this.#send(ready.messages);
     for (const message of ready.messages) {
       if (!isStorageMessage(message)) continue;
       if (message.type === MessageType.STORAGE_APPEND) this.#storageQueue.push(message);
       else this.#applyQueue.push(message.entries, () => this.#deliver(message.responses));
     }
+    if (this.#news.isHeld) this.#storageQueue.syncCommit();
   }
 
   /** Before the log is written: followers write at the same time. */
   #send(messages: readonly Message[]): void {
     for (const message of messages) {
       if (isStorageMessage(message)) continue;
+      this.#news.limit(message);
       if (message.type === MessageType.SNAP) this.#options.events.sendSnapshot(message);
       else this.#transmit(message);
     }
     this.#options.network.flush();
+  }
+
+  #ensureCommit(index: number): boolean {
+    this.#isChangeWaiting = this.#storageQueue.durableCommit < index;
+    if (this.#isChangeWaiting) this.#storageQueue.syncCommit();
+    return !this.#isChangeWaiting;
+  }
+
+  #written(responses: readonly Message[]): void {
+    this.#deliver(responses);
+    this.#news.durable(this.#storageQueue.durableCommit);
+    if (this.#isChangeWaiting) this.#applyQueue.wake();
   }
 
   #deliver(responses: readonly Message[]): void {

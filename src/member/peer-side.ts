@@ -112,6 +112,6 @@ export class PeerSide implements PeerHandler {
   }
 
   removedByPeers(): void {
-    this.#member.cluster.removed();
+    this.#member.cluster.toldOfRemoval();
   }
 }

@@ -119,6 +119,40 @@ test("storage queue: a commit index alone → no write, it goes with the next en
   await durable(0);
 });
 
+test("storage queue: a commit index that is wanted on the disk → written once, known when durable (RA-04)", async () => {
+  const { queue, log, push, durable } = setUp();
+  assert.equal(queue.durableCommit, 5);
+  push({ state: { term: 2, vote: 1n, commit: 6 } });
+  queue.syncCommit();
+  queue.syncCommit();
+  assert.deepEqual(log, ["commit 2/1/6", "append  2/1/6"]);
+  assert.equal(queue.durableCommit, 5);
+  assert.equal(queue.isIdle, false);
+  await durable(0);
+  assert.equal(queue.durableCommit, 6);
+  assert.equal(queue.isIdle, true);
+});
+
+test("storage queue: a commit index on its way with entries → not written again (RA-04)", async () => {
+  const { queue, log, push, durable } = setUp();
+  push({ entries: [6], state: { term: 2, vote: 1n, commit: 6 } });
+  queue.syncCommit();
+  assert.deepEqual(log, ["entries 6", "append 6 2/1/6"]);
+  await durable(0);
+  assert.equal(queue.durableCommit, 6);
+});
+
+test("storage queue: a commit index is wanted while a snapshot is installed → it comes with that (RA-04)", async () => {
+  const { queue, log, push, durable } = setUp();
+  push({ state: { term: 2, vote: 1n, commit: 6 } });
+  push({ snapshot: 20, state: { term: 3, vote: 0n, commit: 20 } });
+  queue.syncCommit();
+  await durable(0);
+  assert.deepEqual(log, ["commit 2/1/6", "install 20", "append  3/0/20"]);
+  await durable(1);
+  assert.equal(queue.durableCommit, 20);
+});
+
 test("storage queue: answers → in the order of the writes, whichever is durable first", async () => {
   const { told, push, durable } = setUp();
   push({ entries: [6], tells: [1n] });

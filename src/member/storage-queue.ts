@@ -26,12 +26,17 @@ export interface StorageQueueOptions {
 
 interface Write {
   readonly responses: readonly Message[];
+  /** The commit index that is on the disk when this is done; 0 = none is written. */
+  commit: number;
   isDone: boolean;
 }
 
 export class StorageQueue {
   readonly #options: StorageQueueOptions;
   #hardState: HardState;
+  #durableCommit: number;
+  /** The newest commit index on its way to the disk, or there. */
+  #writtenCommit: number;
   #writes: Write[] = [];
   /** What came while a snapshot is installed: the log begins anew after it. */
   #blocked: StorageMessage[] | undefined;
@@ -40,6 +45,13 @@ export class StorageQueue {
   constructor(options: StorageQueueOptions) {
     this.#options = options;
     this.#hardState = options.hardState;
+    this.#durableCommit = options.hardState.commit;
+    this.#writtenCommit = options.hardState.commit;
+  }
+
+  /** No crash takes back that this much is committed. */
+  get durableCommit(): number {
+    return this.#durableCommit;
   }
 
   /** Nothing is on its way to the disk. */
@@ -54,15 +66,26 @@ export class StorageQueue {
       return;
     }
     const { snapshot } = message;
-    const write: Write = { responses: message.responses, isDone: false };
+    const write: Write = { responses: message.responses, commit: 0, isDone: false };
     this.#writes.push(write);
     if (snapshot !== undefined) this.#install(message, snapshot, write);
     else this.#append(message, write);
   }
 
+  /**
+   * Writes the commit index without waiting for entries to go along with; `deliver` is called when
+   * it is durable. While a snapshot is installed, what is written after it does the same.
+   */
+  syncCommit(): void {
+    const isUnderWay = this.#writtenCommit >= this.#hardState.commit;
+    if (this.#isBroken || this.#blocked !== undefined || isUnderWay) return;
+    const write: Write = { responses: [], commit: 0, isDone: false };
+    this.#writes.push(write);
+    this.#write([], write);
+  }
+
   #append(message: StorageMessage, write: Write): void {
     const state = this.#stateOf(message);
-    const { log } = this.#options;
     const before = this.#hardState;
     if (state !== undefined) this.#hardState = state;
     const isSynced =
@@ -70,15 +93,26 @@ export class StorageQueue {
       (state !== undefined && (state.term !== before.term || state.vote !== before.vote));
     if (isSynced) {
       if (message.entries.length > 0) this.#options.onEntries(message.entries);
-      log
-        .append(message.entries, this.#hardState)
-        .then(() => this.#done(write))
-        .catch(this.#broken);
+      this.#write(message.entries, write);
       return;
     }
     // A new commit index alone is written with the next entries (RA-04).
-    if (state !== undefined) log.setCommit(state);
+    if (state !== undefined) this.#options.log.setCommit(state);
     this.#done(write);
+  }
+
+  #write(entries: readonly Entry[], write: Write): void {
+    this.#options.log
+      .append(entries, this.#withCommit(write))
+      .then(() => this.#done(write))
+      .catch(this.#broken);
+  }
+
+  /** The state that `write` brings to the disk. */
+  #withCommit(write: Write): HardState {
+    write.commit = this.#hardState.commit;
+    this.#writtenCommit = write.commit;
+    return this.#hardState;
   }
 
   #stateOf(message: StorageMessage): HardState | undefined {
@@ -97,7 +131,7 @@ export class StorageQueue {
       if (this.#isBroken) return;
       this.#hardState = state;
       if (message.entries.length > 0) onEntries(message.entries);
-      const written = log.append(message.entries, state);
+      const written = log.append(message.entries, this.#withCommit(write));
       for (const next of blocked) this.push(next);
       await written;
       this.#done(write);
@@ -111,7 +145,9 @@ export class StorageQueue {
     const responses: Message[] = [];
     let count = 0;
     while (this.#writes[count]?.isDone === true) {
-      for (const response of (this.#writes[count] as Write).responses) responses.push(response);
+      const done = this.#writes[count] as Write;
+      for (const response of done.responses) responses.push(response);
+      if (done.commit > this.#durableCommit) this.#durableCommit = done.commit;
       count += 1;
     }
     this.#writes = this.#writes.slice(count);

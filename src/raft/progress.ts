@@ -85,8 +85,8 @@ export class Progress {
   }
 
   /**
-   * What the member acknowledged counts no more; where its log may meet ours is kept. Behind 0, which
-   * is all that a new leader knows it to hold, it would need a whole store.
+   * What the member acknowledged counts no more; where its log may meet ours is kept. Behind 0,
+   * which is all that a new leader knows it to hold, it would need a whole store.
    */
   forget(): void {
     const next = this.state === "replicate" ? this.#match + 1 : this.#next;

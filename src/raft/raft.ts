@@ -162,6 +162,11 @@ export class Raft {
     this.#randomizedTimeout = ticks;
   }
 
+  /** At a leader: the newest change of the configuration is here, or before; 0 = there is none. */
+  get pendingConfIndex(): number {
+    return this.#pendingConfIndex;
+  }
+
   get pendingReadCount(): number {
     return this.#readOnly.pendingCount + this.#earlyReads.length;
   }
@@ -656,6 +661,15 @@ export class Raft {
       const progress = this.tracker.progress(id) as Progress;
       if (id !== this.id && progress.canRaiseCommit(index)) this.#sendAppend(id, progress);
     }
+  }
+
+  /** What was sent said less than it should have: the members do not know of `index` after all. */
+  tellCommitAgain(index: number): void {
+    for (const id of this.tracker.ids) {
+      const progress = this.tracker.progress(id) as Progress;
+      if (progress.sentCommit >= index) progress.sentCommit = index - 1;
+    }
+    this.shareCommit(index);
   }
 
   /** Sends what is next to a member, an empty append if there is nothing new. */

@@ -184,6 +184,11 @@ export class RawNode {
     this.raft.shareCommit(index);
   }
 
+  /** Messages that said that `index` is committed were made to say less: now they may. */
+  tellCommitAgain(index: number): void {
+    this.raft.tellCommitAgain(index);
+  }
+
   /** What storage called `pending` for this member is in memory now. */
   resumeSending(id: bigint): void {
     this.raft.resumeSending(id);

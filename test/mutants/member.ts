@@ -3,12 +3,12 @@ import type { Mutant } from "./mutant.ts";
 
 const ACKNOWLEDGED_EARLY = {
   file: "src/member/storage-queue.ts",
-  search: `        .then(() => this.#done(write))
-        .catch(this.#broken);
-      return;`,
-  replace: `        .catch(this.#broken);
-      this.#done(write);
-      return;`,
+  search: `      .then(() => this.#done(write))
+      .catch(this.#broken);
+  }`,
+  replace: `      .catch(this.#broken);
+    this.#done(write);
+  }`,
 };
 
 export const MEMBER: readonly Mutant[] = [
