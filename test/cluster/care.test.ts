@@ -202,11 +202,12 @@ const isStopped = ({ running }: ClusterNode): boolean =>
   running.alarms().some(({ memberId, isScoped }) => memberId === 0n && isScoped !== true);
 
 /** As docs/operating/care.md says it: who is not trusted goes, writes are allowed, one is added. */
-async function operatorRemoves(cluster: Cluster, node: ClusterNode): Promise<void> {
-  const { id } = node;
-  await cluster.remove(id);
-  await cluster.until(() => node.wasRemoved, "the removed member to be told");
-  cluster.forget(node);
+async function operatorRemoves(cluster: Cluster, nodes: readonly ClusterNode[]): Promise<void> {
+  for (const node of nodes) {
+    await cluster.remove(node.id);
+    await cluster.until(() => node.wasRemoved, "the removed member to be told");
+    cluster.forget(node);
+  }
   const action = AlarmAction.DEACTIVATE;
   const alarm = { action, memberId: 0n, alarm: AlarmType.CORRUPT };
   await cluster.settled(cluster.retried((at) => cluster.propose(at, { kind: "alarm", alarm })));
@@ -230,7 +231,7 @@ for (const removed of ["wrong", "right"] as const) {
     await started(cluster, [right]);
     await cluster.run(5_000);
     assert.equal(cluster.snapshotsDelivered, 0, "nobody knows whose state is right");
-    await operatorRemoves(cluster, made[removed]);
+    await operatorRemoves(cluster, [made[removed]]);
     await writes(cluster, new Workload(cluster), { count: 20, prefix: "after" });
     await cluster.untilEven();
     await cluster.sameHash();
@@ -246,10 +247,22 @@ test("care: most of those that are left need a store when the operator has remov
   await cluster.until(() => isStopped(wrong), "writes to stop");
   await cluster.run(5_000);
   assert.equal(cluster.snapshotsDelivered, 0, "nobody knows whose state is right");
-  await operatorRemoves(cluster, wrong);
+  await operatorRemoves(cluster, [wrong]);
   await writes(cluster, workload, { count: 20, prefix: "after" });
   await cluster.untilEven();
   workload.check();
+  await cluster.sameHash();
+  await cluster.close();
+});
+
+test("care: a person trusts one of five, two others need a store → those first, then the others are removed: it goes on alone, and grows (BT-f2)", async () => {
+  const { cluster, wrong, behind } = await contradicted(908, 5);
+  await started(cluster, behind);
+  await cluster.until(() => isStopped(wrong), "writes to stop");
+  const others = cluster.nodes.filter((node) => node !== wrong && !behind.includes(node));
+  await operatorRemoves(cluster, [...behind, ...others]);
+  await writes(cluster, new Workload(cluster), { count: 20, prefix: "after" });
+  await cluster.untilEven();
   await cluster.sameHash();
   await cluster.close();
 });
@@ -266,7 +279,7 @@ test("care: a leader that went wrong is started again while who contradicted it 
   assert.equal(cluster.snapshotsDelivered, 0);
   cluster.network.heal();
   await cluster.until(() => isStopped(right), "writes to stop");
-  await operatorRemoves(cluster, wrong);
+  await operatorRemoves(cluster, [wrong]);
   await writes(cluster, workload, { count: 20, prefix: "after" });
   await cluster.untilEven();
   workload.check();
