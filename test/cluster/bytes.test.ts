@@ -83,7 +83,8 @@ test(`bytes: any of a member's log and small files is flipped while it is down, 
 });
 
 test(`bytes: some of a member's log and small files are flipped while it runs, which is killed then, seed ${SEED} → the same (BT-f3)`, async (t) => {
-  await run(t, { place: "atRest", when: "running" });
+  // A segment that was prepared is removed when the log is opened.
+  await run(t, { place: "atRest", when: "running", isWanted: /(?<!\.tmp)$/ });
 });
 
 test(`bytes: any of the note by which a member comes back, and of what it has by then, seed ${SEED} → it comes back (BT-f3 BT-d1)`, async (t) => {
