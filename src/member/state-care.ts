@@ -224,9 +224,9 @@ export class StateCare {
   }
 
   /**
-   * Settles when others attest what this member had at `index`, or nobody is there to contradict it;
-   * rejects when somebody does. Who is given a wrong state would be the next to attest it. While
-   * the alarm of all stands somebody has another state: then nobody else may be left to ask.
+   * Settles when others attest what this member had at `index`, or nobody contradicts it; rejects
+   * when somebody does. Who is given a wrong state would be the next to attest it. While the alarm
+   * of all stands somebody has another state: then nobody else may be left to ask.
    */
   async attested(index: number, to: bigint): Promise<void> {
     const { consistency } = this;

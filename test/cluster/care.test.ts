@@ -215,7 +215,7 @@ async function operatorRemoves(cluster: Cluster, nodes: readonly ClusterNode[]):
   await cluster.promote(guest.id);
 }
 
-// The one that was right had a log that met the leader's, and was to be sent a whole store after its
+// The one that was right had all of the leader's log, and was to be sent a whole store after its
 // restart, as the one that lagged; the leader, doubted, gave none to either, nothing was committed
 // any more, and the operator's removal timed out.
 for (const removed of ["wrong", "right"] as const) {
