@@ -128,6 +128,8 @@ async function onItsWay(): Promise<Place> {
     isJoining = await whileDown(victim, ({ disk }) => disk.exists(`${ROOT}/rejoin.json`));
   }
   assert.ok(isJoining, "it comes back");
+  // A crash before that would leave the note under the name that it is written with.
+  await whileDown(victim, ({ disk }) => disk.syncDirectory(ROOT));
   victim.crash();
   for (const node of cluster.live) await cluster.settled(node.stop());
   return { images: cluster.nodes.map((node) => node.image()), victim: victim.host, written };
