@@ -7,6 +7,9 @@ import { planTraffic, type TrafficPlan } from "./traffic.ts";
 /** Faults of a burst come this close to each other: many bugs need two at nearly the same time. */
 const BURST_MAX_MS = 100;
 
+/** Of the plans, run with `--rollback-protection strict`. */
+const STRICT_SHARE = 0.25;
+
 export interface Plan {
   readonly seed: number;
   readonly members: number;
@@ -37,15 +40,19 @@ export function makePlan(options: PlanOptions): Plan {
   const { seed, simulatedMs = SIMULATED_MS } = options;
   const prng = new Prng(seed);
   // Each part has a seed of its own: a choice more in one leaves the others as they were.
-  const parts = Array.from({ length: 4 }, () => new Prng(prng.uint32()));
-  const [sizes, shape, schedule, traffic] = parts as [Prng, Prng, Prng, Prng];
+  const parts = Array.from({ length: 5 }, () => new Prng(prng.uint32()));
+  const [sizes, shape, schedule, traffic, care] = parts as [Prng, Prng, Prng, Prng, Prng];
   const members = options.members ?? sizes.pick([1, 3, 3, 3, 3, 5]);
   const kinds = options.faults ?? planKinds(schedule, members);
   return {
     seed,
     members,
     simulatedMs,
-    settings: { ...planSettings(shape), ...(needsSnapshots(kinds) ? shortLog(shape) : {}) },
+    settings: {
+      ...planSettings(shape),
+      ...(needsSnapshots(kinds) ? shortLog(shape) : {}),
+      ...(care.chance(STRICT_SHARE) ? { rollbackProtection: "strict" } : {}),
+    },
     diskDelayMaxMs: shape.pick([0, 0.5, 5]),
     drift: shape.pick([0.01, 0.1, 2, 15]),
     hasWitness: shape.chance(0.5),
