@@ -38,7 +38,7 @@ const REST_MAX_MS = 2_000;
 const CALM_MS = 1_000;
 /** A leader that was elected meanwhile gives leases their whole time again, and some more. */
 const LEASE_SLACK_MS = 8_000;
-/** What clients ask for together while everybody answers: faults, and a busy machine, cost most of it. */
+/** Of all clients together while everybody answers: faults, and a busy machine, cost most of it. */
 const ASKED_PER_SECOND = 400;
 const SNAPSHOT_FLAGS = ["--snapshot-count", "1000"];
 

@@ -40,8 +40,9 @@ export function makePlan(options: PlanOptions): Plan {
   const { seed, simulatedMs = SIMULATED_MS } = options;
   const prng = new Prng(seed);
   // Each part has a seed of its own: a choice more in one leaves the others as they were.
-  const parts = Array.from({ length: 5 }, () => new Prng(prng.uint32()));
-  const [sizes, shape, schedule, traffic, care] = parts as [Prng, Prng, Prng, Prng, Prng];
+  const part = (): Prng => new Prng(prng.uint32());
+  const [sizes, shape, schedule] = [part(), part(), part()];
+  const [traffic, care, store] = [part(), part(), part()];
   const members = options.members ?? sizes.pick([1, 3, 3, 3, 3, 5]);
   const kinds = options.faults ?? planKinds(schedule, members);
   return {
@@ -52,6 +53,10 @@ export function makePlan(options: PlanOptions): Plan {
       ...planSettings(shape),
       ...(needsSnapshots(kinds) ? shortLog(shape) : {}),
       ...(care.chance(STRICT_SHARE) ? { rollbackProtection: "strict" } : {}),
+      commitRhythm: {
+        intervalMs: store.pick([100, 500, 5_000]),
+        operations: store.pick([10, 1_000, 10_000]),
+      },
     },
     diskDelayMaxMs: shape.pick([0, 0.5, 5]),
     drift: shape.pick([0.01, 0.1, 2, 15]),
