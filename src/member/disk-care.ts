@@ -3,6 +3,7 @@
  * consensus notice, the alarms and the leadership are what is done about it.
  */
 import { DiskSpace, type Journal } from "../care/index.ts";
+import { NONE } from "../raft/index.ts";
 import type { Disk, Timers } from "../seam/index.ts";
 import type { AlarmRaiser } from "./alarm-raiser.ts";
 import type { Driver } from "./driver.ts";
@@ -11,7 +12,7 @@ import type { Driver } from "./driver.ts";
 const SLOW_ELECTION_TIMEOUTS = 2;
 /** Not again before this: the others' disks may be the same one. */
 const HAND_OVER_REST_MS = 60_000;
-/** An alarm whose raising was given up may still come: it is looked for so long. */
+/** An alarm whose raising was given up may still come: it is looked for so long, under a leader. */
 const LATE_ALARM_MS = 10_000;
 
 export interface DiskCareOptions {
@@ -62,7 +63,9 @@ export class DiskCare {
   }
 
   #clear(nowMs: number): void {
-    if (!this.#options.alarms().roomBack()) {
+    const { alarms, driver } = this.#options;
+    // While nobody leads, what is on its way stays there.
+    if (!alarms().roomBack() || driver().leader === NONE) {
       this.#goneSinceMs = undefined;
       return;
     }
