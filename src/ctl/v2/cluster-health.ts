@@ -43,7 +43,7 @@ async function check(context: Context, session: V2Session, isForever: boolean): 
   });
   const { tls, timeoutMs } = session;
   const get = async (url: string): Promise<string> => (await httpGet(url, { tls, timeoutMs })).body;
-  for (;;) {
+  const report = async (): Promise<boolean> => {
     const { minor } = context;
     const found = await Promise.all(
       list.members.map((member) => checkMember(member, { minor, get })),
@@ -51,21 +51,40 @@ async function check(context: Context, session: V2Session, isForever: boolean): 
     const verdicts = found.map(({ verdict }) => verdict);
     const { line, isHealthy } = clusterVerdict(verdicts, minor);
     context.out(found.map(({ lines }) => lines.join("")).join("") + line);
-    if (!isForever && isHealthy) return;
-    if (!isForever) throw new CtlExit(EXIT_NOT_HEALTHY);
-    context.out("\nnext check after 10 second...\n\n");
-    if (await isInterruptedWithin(context, PAUSE_MS)) return;
+    return isHealthy;
+  };
+  if (isForever) await untilInterrupted(context, report);
+  else if (!(await report())) throw new CtlExit(EXIT_NOT_HEALTHY);
+}
+
+/** Heard from before the first report, so that Ctrl-C at any moment ends it in order. */
+async function untilInterrupted(
+  { io, out }: Context,
+  report: () => Promise<unknown>,
+): Promise<void> {
+  const stop = new AbortController();
+  const unhook = io.onInterrupt(() => stop.abort());
+  const interrupted = new Promise<void>((resolve) => {
+    stop.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  try {
+    for (;;) {
+      await Promise.race([report(), interrupted]);
+      if (stop.signal.aborted) return;
+      out("\nnext check after 10 second...\n\n");
+      await rest(PAUSE_MS, interrupted);
+      if (stop.signal.aborted) return;
+    }
+  } finally {
+    unhook();
   }
 }
 
-function isInterruptedWithin({ io }: Context, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const end = (isInterrupted: boolean): void => {
-      clearTimeout(timer);
-      stop();
-      resolve(isInterrupted);
-    };
-    const timer = setTimeout(() => end(false), ms);
-    const stop = io.onInterrupt(() => end(true));
+async function rest(ms: number, interrupted: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
+  await Promise.race([over, interrupted]);
+  clearTimeout(timer);
 }
