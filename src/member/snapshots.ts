@@ -32,8 +32,9 @@ import {
   type Snapshot,
   type SnapshotMetadata,
 } from "../wire/index.ts";
-import { OLD_STORE_KEPT_MS } from "./limits.ts";
+import { OLD_STORE_KEPT_MS, RESYNC_BYTES_PER_SECOND } from "./limits.ts";
 import type { LocalStore } from "./local-store.ts";
+import { pacedImage } from "./paced-image.ts";
 import type { RaftMember } from "./raft-member.ts";
 import type { RaftStorage } from "./raft-storage.ts";
 
@@ -102,8 +103,8 @@ export class Snapshots {
 
   /** The image may be newer than the state that the consensus named: so is the message then. */
   async #send(message: Message): Promise<void> {
-    const { member, logger } = this.#options;
-    const { to } = message;
+    const { member, logger, timers } = this.#options;
+    const { to, context } = message;
     this.#sending.set(to, (this.#sending.get(to) ?? 0) + 1);
     member.logHold.hold();
     try {
@@ -119,7 +120,9 @@ export class Snapshots {
       const snapshot = { data: Buffer.alloc(0), metadata };
       const digest = member.local.chain.at(applied.index);
       const named = digest === undefined ? message : { ...message, digest };
-      member.network.sendSnapshot({ ...named, snapshot }, image);
+      const isResync = context.equals(RESYNC);
+      const sent = isResync ? pacedImage(image, RESYNC_BYTES_PER_SECOND, timers) : image;
+      member.network.sendSnapshot({ ...named, snapshot }, sent);
     } catch (error) {
       logger.error("cannot make a snapshot of the store", {
         error: error instanceof Error ? error.message : String(error),
