@@ -136,8 +136,13 @@ export class LocalStore {
   set isCure(isCure: boolean) {
     if (isCure === this.#isCure) return;
     this.#isCure = isCure;
-    if (isCure) this.backend.put("local", CURE_KEY, Buffer.from("1"));
-    else this.backend.delete("local", CURE_KEY);
+    if (isCure) {
+      this.backend.put("local", CURE_KEY, Buffer.from("1"));
+      // A restart may come before the next batch is due.
+      void this.pacer.flush();
+    } else {
+      this.backend.delete("local", CURE_KEY);
+    }
   }
 
   range(request: RangeRequest): RangeResponse | EtcdError {
