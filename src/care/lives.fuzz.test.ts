@@ -70,7 +70,10 @@ class Host {
         const { committed, applied } = log;
         const votedTerm = vote === NONE ? Math.max(0, term - 1) : term;
         const at = { lastTerm: log.lastTerm(), lastIndex: log.lastIndex() };
-        return { ...at, term, votedTerm, committed, applied, isLeader: role === "leader" };
+        const isLeader = role === "leader";
+        // Whatever a host knows is on its disk.
+        const isLeaderOnDisk = isLeader;
+        return { ...at, term, votedTerm, committed, applied, isLeader, isLeaderOnDisk };
       },
       others: () =>
         IDS.filter((other) => other !== id).map((other) => ({ id: other, isVoter: true })),

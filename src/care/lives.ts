@@ -38,6 +38,11 @@ export interface LivesView {
   readonly committed: number;
   readonly applied: number;
   readonly isLeader: boolean;
+  /**
+   * It leads, and its own vote for that is on its disk: the votes of the others may have come first
+   * (thesis 10.2.1).
+   */
+  readonly isLeaderOnDisk: boolean;
 }
 
 export interface LivesOptions {
@@ -207,10 +212,10 @@ export class Lives {
   #fullNote(to: bigint): Buffer {
     const { id, life, view } = this.#options;
     const floors = this.floors.all().filter((floor) => floor.id !== to && floor.id !== id);
-    const { isLeader, term, applied } = view();
+    const { isLeaderOnDisk, term, applied } = view();
     const own = { ...this.floors.of(id), ...life };
-    // A leader has voted for itself, and what it has applied is on its disk.
-    floors.push(isLeader ? { ...own, term, votedTerm: term, stable: applied } : own);
+    // It has voted for itself, and what it has applied is on its disk.
+    floors.push(isLeaderOnDisk ? { ...own, term, votedTerm: term, stable: applied } : own);
     floors.push(this.floors.of(to));
     return encodePeerNote({ life, floors, epochs: [] });
   }
@@ -271,12 +276,10 @@ export class Lives {
     this.#compared.set(message.from, { term: rejectHint, lastTerm: logTerm, lastIndex: index });
   }
 
-  /** What the sender can not take back. */
+  /** What the sender can not take back. What a leader is it says itself, in notes. */
   #remember({ type, from, term, reject, index }: Message): void {
     if (!this.#ours.has(from)) return;
-    if (type === APP || type === HEARTBEAT) {
-      if (this.floors.of(from).votedTerm < term) this.floors.promised(from, { term, isVote: true });
-    } else if (type === VOTE_RESP) {
+    if (type === VOTE_RESP) {
       this.floors.promised(from, { term, isVote: !reject });
     } else if (type === APP_RESP) {
       const { isLeader, term: own, committed } = this.#options.view();

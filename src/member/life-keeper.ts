@@ -128,7 +128,7 @@ export class LifeKeeper {
   }
 
   #view(): LivesView {
-    const { node, isLeader, applied } = this.#options.driver();
+    const { node, isLeader, applied, ownMatch } = this.#options.driver();
     const { term, vote, log } = node.raft;
     return {
       term,
@@ -138,6 +138,7 @@ export class LifeKeeper {
       committed: log.committed,
       applied,
       isLeader,
+      isLeaderOnDisk: isLeader && log.term(ownMatch) === term,
     };
   }
 

@@ -129,6 +129,24 @@ test("resume: the wiped rest of the segment stays wiped after a crash", async ()
   }
 });
 
+// A process was killed between giving a segment its name and bringing that to the disk. The next one
+// wrote into the segment; a power cut then took the name, and all that stood under it (seed 41).
+test("resume: names that are in memory alone → are on the disk before anything is appended (WL-05)", async () => {
+  for (let seed = 0; seed < 20; seed += 1) {
+    const { disk, wal } = await newLog({ segmentBytes: 8192, zeroAheadBytes: 0 });
+    await wal.append(entries(1, 3), state(1));
+    await wal.close();
+    const { path } = await written(disk);
+    await disk.rename(path, `${DIRECTORY}/0.tmp`);
+    await disk.syncDirectory(DIRECTORY);
+    await disk.rename(`${DIRECTORY}/0.tmp`, path);
+    const { wal: again } = await reopen(disk, { segmentBytes: 8192, zeroAheadBytes: 0 });
+    await again.append(entries(3, 5), state(2));
+    disk.crash(new Prng(seed));
+    assert.deepEqual((await readAll(disk)).entries, entries(1, 5));
+  }
+});
+
 test("resume: before everything was read → refused", async () => {
   const { disk, wal } = await newLog();
   await wal.close();

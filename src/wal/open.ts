@@ -116,6 +116,9 @@ export async function resumeWal(reader: WalReader, options: WalOptions): Promise
   await file.truncate(tail.offset);
   await file.truncate(Math.max(options.segmentBytes ?? SEGMENT_BYTES, tail.offset));
   await file.sync();
+  // A process that was killed may have left names in memory alone: what is written under them from
+  // here on would go with them when the power fails.
+  await disk.syncDirectory(directory);
   const position = {
     metadata,
     segments: tail.segments,
