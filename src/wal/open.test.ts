@@ -129,8 +129,8 @@ test("resume: the wiped rest of the segment stays wiped after a crash", async ()
   }
 });
 
-// A process was killed between giving a segment its name and bringing that to the disk. The next one
-// wrote into the segment; a power cut then took the name, and all that stood under it (seed 41).
+// A process was killed between giving a segment its name and bringing that to the disk. The next
+// one wrote into the segment; a power cut then took the name, and all under it (seed 41).
 test("resume: names that are in memory alone → are on the disk before anything is appended (WL-05)", async () => {
   for (let seed = 0; seed < 20; seed += 1) {
     const { disk, wal } = await newLog({ segmentBytes: 8192, zeroAheadBytes: 0 });
