@@ -58,12 +58,9 @@ async function check(context: Context, session: V2Session, isForever: boolean): 
 }
 
 /** Heard from before the first report, so that Ctrl-C at any moment ends it in order. */
-async function untilInterrupted(
-  { io, out }: Context,
-  report: () => Promise<unknown>,
-): Promise<void> {
+async function untilInterrupted(context: Context, report: () => Promise<unknown>): Promise<void> {
   const stop = new AbortController();
-  const unhook = io.onInterrupt(() => stop.abort());
+  const unhook = context.io.onInterrupt(() => stop.abort());
   const interrupted = new Promise<void>((resolve) => {
     stop.signal.addEventListener("abort", () => resolve(), { once: true });
   });
@@ -71,7 +68,7 @@ async function untilInterrupted(
     for (;;) {
       await Promise.race([report(), interrupted]);
       if (stop.signal.aborted) return;
-      out("\nnext check after 10 second...\n\n");
+      context.out("\nnext check after 10 second...\n\n");
       await rest(PAUSE_MS, interrupted);
       if (stop.signal.aborted) return;
     }
