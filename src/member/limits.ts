@@ -54,7 +54,7 @@ export const STAMPED_BYTES_MAX = 64 * 1024;
 /** A member that waits for a store says so again after this long. */
 export const QUARANTINE_REPEAT_MS = 10_000;
 /** What a member whose state is being healed is sent of another's store, in a second. */
-export const RESYNC_BYTES_PER_SECOND = 40 * 1024 * 1024;
+export const RESYNC_BYTES_PER_SECOND = 24 * 1024 * 1024;
 /** A store that was received waits this long for the log to reach it. */
 export const RESYNC_WAIT_MS = 10_000;
 /** A store is sent when others attest its state, or nobody has spoken against it for this long. */
