@@ -6,7 +6,12 @@ import { Cluster, type ClusterMember } from "../harness/cluster.ts";
 import { poll } from "../harness/process.ts";
 
 const KEYS = 900;
-const FLAGS = ["--snapshot-count=200", "--snapshot-catchup-entries=50"];
+/** The log is let go of when the store has what is in it: long before another member runs. */
+const FLAGS = [
+  "--snapshot-count=200",
+  "--snapshot-catchup-entries=50",
+  "--backend-batch-interval=100ms",
+];
 
 async function write(member: ClusterMember, from: number, count: number): Promise<void> {
   const puts: Promise<unknown>[] = [];
