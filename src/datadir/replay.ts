@@ -12,7 +12,7 @@ import {
   type Machine,
   type MemberRecord,
 } from "../apply/index.ts";
-import { type Backend, COMMIT_BYTES, COMMIT_RHYTHM } from "../backend/index.ts";
+import { type Backend, shouldCommit } from "../backend/index.ts";
 import { MalformedError } from "../base/index.ts";
 import { openLessor } from "../lease/index.ts";
 import { openStore, type Store } from "../mvcc/index.ts";
@@ -72,9 +72,7 @@ export class Replay {
       if (this.revision >= lastRevision) break;
       this.#apply(entry);
       if ((position + 1) % SLICE_ENTRIES !== 0) continue;
-      const isFull = backend.pendingBytes >= COMMIT_BYTES;
-      const isDue = isFull || backend.pendingOperations >= COMMIT_RHYTHM.operations;
-      await (isDue ? backend.commit() : this.#turn());
+      await (shouldCommit(backend, 0) ? backend.commit() : this.#turn());
     }
     await backend.commit();
   }

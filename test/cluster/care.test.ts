@@ -31,6 +31,15 @@ async function writes(
   }
 }
 
+/** Writes go through again, nothing is lost, all are alike; the cluster is closed. */
+async function goesOn(cluster: Cluster, workload: Workload): Promise<void> {
+  await writes(cluster, workload, { count: 20, prefix: "after" });
+  await cluster.untilEven();
+  workload.check();
+  await cluster.sameHash();
+  await cluster.close();
+}
+
 /** Who differs, and who led when that was found, have written down what they did. */
 async function divergenceOn(node: ClusterNode, wrong: ClusterNode): Promise<void> {
   const directory = "/data/member.etcd/member";
@@ -234,10 +243,7 @@ for (const removed of ["wrong", "right"] as const) {
     await cluster.run(5_000);
     assert.equal(cluster.snapshotsDelivered, 0, "nobody knows whose state is right");
     await operatorRemoves(cluster, [made[removed]]);
-    await writes(cluster, new Workload(cluster), { count: 20, prefix: "after" });
-    await cluster.untilEven();
-    await cluster.sameHash();
-    await cluster.close();
+    await goesOn(cluster, new Workload(cluster));
   });
 }
 
@@ -250,11 +256,7 @@ test("care: most of those that are left need a store when the operator has remov
   await cluster.run(5_000);
   assert.equal(cluster.snapshotsDelivered, 0, "nobody knows whose state is right");
   await operatorRemoves(cluster, [wrong]);
-  await writes(cluster, workload, { count: 20, prefix: "after" });
-  await cluster.untilEven();
-  workload.check();
-  await cluster.sameHash();
-  await cluster.close();
+  await goesOn(cluster, workload);
 });
 
 test("care: a person trusts one of five, two others need a store → those first, then the others are removed: it goes on alone, and grows (BT-f2)", async () => {
@@ -263,10 +265,7 @@ test("care: a person trusts one of five, two others need a store → those first
   await cluster.until(() => isStopped(wrong), "writes to stop");
   const others = cluster.nodes.filter((node) => node !== wrong && !behind.includes(node));
   await operatorRemoves(cluster, [...behind, ...others]);
-  await writes(cluster, new Workload(cluster), { count: 20, prefix: "after" });
-  await cluster.untilEven();
-  await cluster.sameHash();
-  await cluster.close();
+  await goesOn(cluster, new Workload(cluster));
 });
 
 // Its doubt was in memory alone: it gave its store to the one that lagged, and with it the wrong
@@ -282,11 +281,7 @@ test("care: a leader that went wrong is started again while who contradicted it 
   cluster.network.heal();
   await cluster.until(() => isStopped(right), "writes to stop");
   await operatorRemoves(cluster, [wrong]);
-  await writes(cluster, workload, { count: 20, prefix: "after" });
-  await cluster.untilEven();
-  workload.check();
-  await cluster.sameHash();
-  await cluster.close();
+  await goesOn(cluster, workload);
 });
 
 // A read that met a rotten record within a turn of the driver stopped the driver, and not the
@@ -313,9 +308,5 @@ test("care: a linearizable read on the leader meets a rotten record → an answe
   });
   assert.equal(await cluster.settled(read), errors.Corrupt);
   await cluster.until(() => leader.running.careLog.at(-1)?.kind === "healed", "the member to heal");
-  await writes(cluster, workload, { count: 20, prefix: "after" });
-  await cluster.untilEven();
-  workload.check();
-  await cluster.sameHash();
-  await cluster.close();
+  await goesOn(cluster, workload);
 });

@@ -1,8 +1,11 @@
 /** `cluster-health` of the second API (EQ-d2). */
+import { untilInterrupted } from "../check-load.ts";
 import { type Command, switchFlag } from "../command.ts";
+import { firstOf } from "../commands/lock.ts";
 import type { Context } from "../context.ts";
 import { CtlExit, Exit } from "../exit.ts";
 import { httpGet } from "../http-get.ts";
+import { isPausedFor } from "../pause.ts";
 import { checkMember, clusterVerdict } from "./health.ts";
 import { listMembers, openV2, tellAllFailed, type V2Session } from "./session.ts";
 import { V2_FLAGS } from "./flags.ts";
@@ -53,35 +56,20 @@ async function check(context: Context, session: V2Session, isForever: boolean): 
     context.out(found.map(({ lines }) => lines.join("")).join("") + line);
     return isHealthy;
   };
-  if (isForever) await untilInterrupted(context, report);
+  if (isForever) await reportForever(context, report);
   else if (!(await report())) throw new CtlExit(EXIT_NOT_HEALTHY);
 }
 
-/** Heard from before the first report, so that Ctrl-C at any moment ends it in order. */
-async function untilInterrupted(context: Context, report: () => Promise<unknown>): Promise<void> {
-  const stop = new AbortController();
-  const unhook = context.io.onInterrupt(() => stop.abort());
-  const interrupted = new Promise<void>((resolve) => {
-    stop.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+/** Ctrl-C is heard from before the first report, so that it ends this in order at any moment. */
+async function reportForever(context: Context, report: () => Promise<unknown>): Promise<void> {
+  const interrupt = untilInterrupted(context);
   try {
-    for (;;) {
-      await Promise.race([report(), interrupted]);
-      if (stop.signal.aborted) return;
+    do {
+      await Promise.race([report(), firstOf(interrupt.signal)]);
+      if (interrupt.signal.aborted) return;
       context.out("\nnext check after 10 second...\n\n");
-      await rest(PAUSE_MS, interrupted);
-      if (stop.signal.aborted) return;
-    }
+    } while (await isPausedFor(PAUSE_MS, interrupt.signal));
   } finally {
-    unhook();
+    interrupt.end();
   }
-}
-
-async function rest(ms: number, interrupted: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([over, interrupted]);
-  clearTimeout(timer);
 }
